@@ -1,0 +1,340 @@
+#include "config.h"
+
+#include "conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "confuse_file.h"
+#include "event.h"
+#include "proof.h"
+#include "sign.h"
+#include "topic.h"
+
+enum { SECRET_MAX = 1024 };
+
+static cfg_opt_t broker_opts[] = {
+	CFG_STR_LIST("url", NULL, CFGF_NONE),
+	CFG_STR("password-file", NULL, CFGF_NONE),
+	CFG_STR("ca-file", NULL, CFGF_NONE),
+	CFG_STR("cert-file", NULL, CFGF_NONE),
+	CFG_STR("key-file", NULL, CFGF_NONE),
+	CFG_END()
+};
+
+static cfg_opt_t signing_opts[] = {
+	CFG_STR("homedir", NULL, CFGF_NONE),
+	CFG_STR("key", NULL, CFGF_NONE),
+	CFG_END()
+};
+
+static cfg_opt_t service_opts[] = {
+	CFG_STR("origin", NULL, CFGF_NONE),
+	CFG_STR("user", NULL, CFGF_NONE),
+	CFG_STR("password-file", NULL, CFGF_NONE),
+	CFG_STR("repository-root", NULL, CFGF_NONE),
+	CFG_STR("url", NULL, CFGF_NONE),
+	CFG_END()
+};
+
+static cfg_opt_t top_opts[] = {
+	CFG_STR("environment", NULL, CFGF_NONE),
+	CFG_STR("state-directory", NULL, CFGF_NONE),
+	CFG_STR("trust-file", NULL, CFGF_NONE),
+	CFG_INT("max-event-size", BUS_BODY_MAX_DEFAULT, CFGF_NONE),
+	CFG_SEC("broker", broker_opts, CFGF_NODEFAULT),
+	CFG_SEC("signing", signing_opts, CFGF_NODEFAULT),
+	CFG_SEC("service", service_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+	CFG_END()
+};
+
+void bus_conf_free(struct bus_conf *conf)
+{
+	size_t i;
+
+	if (!conf)
+		return;
+	for (i = 0; i < conf->broker.url_count; i++)
+		free(conf->broker.url[i]);
+	free(conf->broker.url);
+	free(conf->broker.password_file);
+	free(conf->broker.ca_file);
+	free(conf->broker.cert_file);
+	free(conf->broker.key_file);
+	for (i = 0; i < conf->service_count; i++) {
+		free(conf->service[i].name);
+		free(conf->service[i].origin);
+		free(conf->service[i].user);
+		free(conf->service[i].password_file);
+		free(conf->service[i].repository_root);
+		free(conf->service[i].url);
+	}
+	free(conf->service);
+	free(conf->path);
+	free(conf->environment);
+	free(conf->state_directory);
+	free(conf->trust_file);
+	free(conf->signing_homedir);
+	free(conf->signing_key);
+	free(conf);
+}
+
+/* A url says where and who, never the secret: that would show up in logs and in ps. */
+static enum bus_code check_url(cfg_t *cfg, const char *path, const char *url, struct bus_err *err)
+{
+	const char *host, *at;
+
+	if (strncmp(url, "amqp://", 7) != 0 && strncmp(url, "amqps://", 8) != 0)
+		return bus_confuse_fail(cfg, path, err,
+					"url '%s' is not amqps://user@host/debmsg (or amqp://)",
+					url);
+	host = strstr(url, "://") + 3;
+	at = strchr(host, '@');
+	if (at && memchr(host, ':', (size_t)(at - host)))
+		return bus_confuse_fail(cfg, path, err,
+					"a url holds a password; put it into a file of mode 0600 "
+					"and name that as password-file");
+	if (!at || at == host)
+		return bus_confuse_fail(cfg, path, err, "url '%s' names no user (user@host)", url);
+	return BUS_OK;
+}
+
+static enum bus_code load_broker(struct bus_conf *conf, cfg_t *cfg, struct bus_err *err)
+{
+	struct bus_conf_broker *broker = &conf->broker;
+	unsigned int n = cfg_size(cfg, "url"), i;
+	bool nomem = false;
+	enum bus_code rc;
+
+	if (!n)
+		return bus_confuse_fail(cfg, conf->path, err, "broker has no url");
+	broker->url = calloc(n, sizeof(*broker->url));
+	for (i = 0; broker->url && i < n; i++) {
+		rc = check_url(cfg, conf->path, cfg_getnstr(cfg, "url", i), err);
+		if (rc)
+			return rc;
+		broker->url[i] = strdup(cfg_getnstr(cfg, "url", i));
+		nomem = nomem || !broker->url[i];
+		broker->url_count++;
+	}
+	broker->password_file = bus_confuse_text(cfg, "password-file", &nomem);
+	broker->ca_file = bus_confuse_text(cfg, "ca-file", &nomem);
+	broker->cert_file = bus_confuse_text(cfg, "cert-file", &nomem);
+	broker->key_file = bus_confuse_text(cfg, "key-file", &nomem);
+	if (nomem || !broker->url)
+		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+	if (!broker->cert_file != !broker->key_file)
+		return bus_confuse_fail(cfg, conf->path, err,
+					"broker has only one of cert-file and key-file");
+	return BUS_OK;
+}
+
+static enum bus_code load_signing(struct bus_conf *conf, cfg_t *cfg, struct bus_err *err)
+{
+	char key[BUS_FPR_MAX + 1];
+	bool nomem = false;
+
+	conf->signing_homedir = bus_confuse_text(cfg, "homedir", &nomem);
+	if (nomem)
+		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+	if (!conf->signing_homedir || !cfg_getstr(cfg, "key"))
+		return bus_confuse_fail(cfg, conf->path, err, "signing needs homedir and key");
+	if (!bus_fingerprint_clean(key, sizeof(key), cfg_getstr(cfg, "key")))
+		return bus_confuse_fail(cfg, conf->path, err,
+					"signing: key '%s' is not a full fingerprint; see gpg "
+					"--homedir %s --list-secret-keys --with-colons",
+					cfg_getstr(cfg, "key"), conf->signing_homedir);
+	conf->signing_key = strdup(key);
+	return conf->signing_key ? BUS_OK : bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+}
+
+static enum bus_code load_service(struct bus_conf *conf, cfg_t *cfg, struct bus_err *err)
+{
+	struct bus_conf_service *s = &conf->service[conf->service_count++];
+	bool nomem = false;
+
+	s->name = strdup(cfg_title(cfg));
+	s->origin = bus_confuse_text(cfg, "origin", &nomem);
+	s->user = bus_confuse_text(cfg, "user", &nomem);
+	s->password_file = bus_confuse_text(cfg, "password-file", &nomem);
+	s->repository_root = bus_confuse_text(cfg, "repository-root", &nomem);
+	s->url = bus_confuse_text(cfg, "url", &nomem);
+	if (nomem || !s->name)
+		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+	if (!bus_service_valid(s->name))
+		return bus_confuse_fail(cfg, conf->path, err,
+					"service \"%s\": a name is one word of a-z, 0-9, - and _",
+					s->name);
+	if (!s->origin || !bus_origin_name_valid(s->origin))
+		return bus_confuse_fail(cfg, conf->path, err,
+					"service \"%s\" needs an origin such as "
+					"\"ftp-master.debian.org/dak\"",
+					s->name);
+	if (s->repository_root && s->repository_root[0] != '/')
+		return bus_confuse_fail(cfg, conf->path, err,
+					"service \"%s\": repository-root is not an absolute path",
+					s->name);
+	return BUS_OK;
+}
+
+static enum bus_code load_services(struct bus_conf *conf, cfg_t *cfg, struct bus_err *err)
+{
+	unsigned int n = cfg_size(cfg, "service"), i;
+	enum bus_code rc = BUS_OK;
+	size_t a, b;
+
+	conf->service = calloc(n + 1, sizeof(*conf->service));
+	if (!conf->service)
+		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+	for (i = 0; i < n && !rc; i++)
+		rc = load_service(conf, cfg_getnsec(cfg, "service", i), err);
+	for (a = 0; !rc && a < n; a++)
+		for (b = a + 1; !rc && b < n; b++)
+			if (strcmp(conf->service[a].origin, conf->service[b].origin) == 0)
+				rc = bus_confuse_fail(cfg_getnsec(cfg, "service", (unsigned int)b),
+						      conf->path, err,
+						      "origin \"%s\" is used twice; every log "
+						      "needs its own",
+						      conf->service[b].origin);
+	return rc;
+}
+
+static enum bus_code load_top(struct bus_conf *conf, cfg_t *cfg, struct bus_err *err)
+{
+	long size = cfg_getint(cfg, "max-event-size");
+	bool nomem = false;
+
+	conf->environment = bus_confuse_text(cfg, "environment", &nomem);
+	conf->state_directory = bus_confuse_text(cfg, "state-directory", &nomem);
+	conf->trust_file = bus_confuse_text(cfg, "trust-file", &nomem);
+	if (nomem)
+		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+	if (!conf->environment || !bus_environment_valid(conf->environment))
+		return bus_confuse_fail(NULL, conf->path, err,
+					"environment must be production, stg or dev");
+	if (!conf->state_directory || conf->state_directory[0] != '/')
+		return bus_confuse_fail(NULL, conf->path, err,
+					"state-directory must be an absolute path, such as "
+					"/var/lib/debmsg");
+	if (size < 1024 || size > BUS_BODY_MAX_CEILING)
+		return bus_confuse_fail(NULL, conf->path, err,
+					"max-event-size must be 1024 to %d bytes",
+					BUS_BODY_MAX_CEILING);
+	conf->max_event_size = (size_t)size;
+	return BUS_OK;
+}
+
+enum bus_code bus_conf_load(struct bus_conf **ret, const char *path, struct bus_err *err)
+{
+	struct bus_conf *conf = NULL;
+	cfg_t *cfg = NULL;
+	enum bus_code rc;
+
+	if (!path)
+		path = getenv("DEBMSG_CONF");
+	if (!path || !*path)
+		path = SYSCONFDIR "/debmsg/debmsg.conf";
+	rc = bus_confuse_parse(&cfg, top_opts, path, err);
+	if (rc)
+		return rc;
+	conf = calloc(1, sizeof(*conf));
+	if (conf)
+		conf->path = strdup(path);
+	if (!conf || !conf->path) {
+		rc = bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+		goto out;
+	}
+	rc = load_top(conf, cfg, err);
+	if (!rc && cfg_size(cfg, "broker"))
+		rc = load_broker(conf, cfg_getsec(cfg, "broker"), err);
+	if (!rc && cfg_size(cfg, "signing"))
+		rc = load_signing(conf, cfg_getsec(cfg, "signing"), err);
+	if (!rc)
+		rc = load_services(conf, cfg, err);
+	if (rc)
+		goto out;
+	*ret = conf;
+	conf = NULL;
+out:
+	bus_conf_free(conf);
+	cfg_free(cfg);
+	return rc;
+}
+
+enum bus_code bus_conf_service(const struct bus_conf *conf, const char *name,
+			       const struct bus_conf_service **ret, struct bus_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < conf->service_count; i++)
+		if (strcmp(conf->service[i].name, name) == 0) {
+			*ret = &conf->service[i];
+			return BUS_OK;
+		}
+	return bus_fail(err, BUS_E_CONFIG, "%s: no section service \"%s\"; add one, see "
+			"debmsg.conf(5)", conf->path, name);
+}
+
+char *bus_conf_outbox_dir(const struct bus_conf *conf, const char *service)
+{
+	char *path;
+
+	return asprintf(&path, "%s/outbox/%s", conf->state_directory, service) < 0 ? NULL : path;
+}
+
+static enum bus_code read_secret(char *secret, size_t size, int fd, const char *path,
+				 struct bus_err *err)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (st.st_mode & 007))
+		return bus_fail(err, BUS_E_CONFIG,
+				"%s: a secret that others can read is none; chmod 600 it (or 640)",
+				path);
+	n = read(fd, secret, size - 1);
+	if (n < 0)
+		return bus_fail(err, BUS_E_CONFIG, "%s: %s", path, strerror(errno));
+	secret[n] = '\0';
+	secret[strcspn(secret, "\r\n")] = '\0';
+	return *secret ? BUS_OK
+		       : bus_fail(err, BUS_E_CONFIG, "%s: the first line is empty; it holds the "
+				  "password", path);
+}
+
+enum bus_code bus_secret_read(char **ret, const char *path, struct bus_err *err)
+{
+	char *secret = calloc(1, SECRET_MAX);
+	enum bus_code rc;
+	int fd;
+
+	if (!secret)
+		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		rc = bus_fail(err, BUS_E_CONFIG, "%s: %s; it holds the password of the broker user",
+			      path, strerror(errno));
+		bus_secret_free(secret);
+		return rc;
+	}
+	rc = read_secret(secret, SECRET_MAX, fd, path, err);
+	close(fd);
+	if (rc)
+		bus_secret_free(secret);
+	else
+		*ret = secret;
+	return rc;
+}
+
+void bus_secret_free(char *secret)
+{
+	if (!secret)
+		return;
+	explicit_bzero(secret, SECRET_MAX);
+	free(secret);
+}

@@ -1,0 +1,65 @@
+#ifndef BUS_CONF_H
+#define BUS_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "err.h"
+
+/*
+ * debmsg.conf, read whole and checked completely before anything starts.
+ *
+ * An unknown option, a value that cannot be right, or a file others may change
+ * is BUS_E_CONFIG naming file, line and remedy.  Secrets are never in this
+ * file: it names the files that hold them (bus_secret_read()).
+ */
+struct bus_conf_broker {
+	char **url;			/* at least one where there is a broker section */
+	size_t url_count;
+	char *password_file;		/* NULL: EXTERNAL, by client certificate */
+	char *ca_file;			/* the next three are for amqps; NULL: not given */
+	char *cert_file;
+	char *key_file;
+};
+
+struct bus_conf_service {
+	char *name;			/* "dak" */
+	char *origin;			/* the log's name, without epoch */
+	char *user;			/* broker user that publishes */
+	char *password_file;
+	char *repository_root;		/* alioth: subjects are relative to it; NULL: none */
+	char *url;			/* alioth: template, see debmsg.conf(5); NULL: none */
+};
+
+struct bus_conf {
+	char *path;			/* of the file, for messages */
+	char *environment;		/* production, stg or dev */
+	char *state_directory;
+	char *trust_file;
+	size_t max_event_size;		/* bytes of a body */
+	struct bus_conf_broker broker;
+	char *signing_homedir;		/* NULL: no signing section */
+	char *signing_key;		/* fingerprint, upper case */
+	struct bus_conf_service *service;
+	size_t service_count;
+};
+
+/* path NULL: $DEBMSG_CONF, else /etc/debmsg/debmsg.conf. */
+enum bus_code bus_conf_load(struct bus_conf **ret, const char *path, struct bus_err *err);
+void bus_conf_free(struct bus_conf *conf);
+
+/* BUS_E_CONFIG, naming the file, where there is no such service. */
+enum bus_code bus_conf_service(const struct bus_conf *conf, const char *name,
+			       const struct bus_conf_service **ret, struct bus_err *err);
+
+/* <state-directory>/outbox/<service>, where its outbox and its relay's lock are. */
+char *bus_conf_outbox_dir(const struct bus_conf *conf, const char *service);
+
+/*
+ * The first line of a file that only its owner and group may read.  The caller
+ * frees it with bus_secret_free(), which wipes it.
+ */
+enum bus_code bus_secret_read(char **ret, const char *path, struct bus_err *err);
+void bus_secret_free(char *secret);
+
+#endif

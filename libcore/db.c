@@ -1,0 +1,198 @@
+#include "config.h"
+
+#include "db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum bus_code code_of(int sqlite_code)
+{
+	switch (sqlite_code & 0xff) {
+	case SQLITE_NOMEM:
+		return BUS_E_NOMEM;
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+	case SQLITE_READONLY:
+	case SQLITE_AUTH:
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return BUS_E_CONFIG;
+	default:
+		return BUS_E_TEMP;
+	}
+}
+
+static const char *remedy_for(int sqlite_code)
+{
+	switch (sqlite_code & 0xff) {
+	case SQLITE_FULL:
+		return "; make room on that disk, nothing stored so far is lost";
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+	case SQLITE_READONLY:
+		return "; check owner and mode of the directory and the files in it";
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return "; keep the file for inspection and restore it from a copy";
+	case SQLITE_BUSY:
+		return "; another process holds it, try again";
+	default:
+		return "";
+	}
+}
+
+enum bus_code bus_db_fail(sqlite3 *db, const char *what, const char *doing, struct bus_err *err)
+{
+	const int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
+	const char *path = db ? sqlite3_db_filename(db, "main") : NULL;
+
+	return bus_fail(err, code_of(code), "%s: %s %s: %s%s", what, doing, path ? path : "",
+			db ? sqlite3_errmsg(db) : "out of memory", remedy_for(code));
+}
+
+/* Makes the directories above path, as private as they can be. */
+static enum bus_code make_parents(const char *path, const char *what, struct bus_err *err)
+{
+	char *copy = strdup(path), *slash;
+	enum bus_code rc = BUS_OK;
+
+	if (!copy)
+		return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", what);
+	for (slash = strchr(copy + 1, '/'); slash && !rc; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(copy, 0700) != 0 && errno != EEXIST)
+			rc = bus_fail(err, errno == ENOSPC ? BUS_E_TEMP : BUS_E_CONFIG,
+				      "%s: cannot make directory %s: %s", what, copy,
+				      strerror(errno));
+		*slash = '/';
+	}
+	free(copy);
+	return rc;
+}
+
+/*
+ * SQLite gives its -wal and -shm files the mode of the database, so the mode
+ * is set once, here: whoever may write in the directory may write in the file.
+ */
+static enum bus_code make_file(const char *path, const char *what, struct bus_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	struct stat dir = { 0 };
+	enum bus_code rc;
+	char *parent;
+	int fd;
+
+	rc = make_parents(path, what, err);
+	if (rc)
+		return rc;
+	parent = strndup(path, (size_t)(slash - path));
+	if (!parent || stat(parent, &dir) != 0)
+		dir.st_mode = 0700;
+	free(parent);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 && errno != EEXIST)
+		return bus_fail(err, errno == ENOSPC ? BUS_E_TEMP : BUS_E_CONFIG,
+				"%s: cannot make %s: %s", what, path, strerror(errno));
+	if (fd < 0)
+		return BUS_OK;
+	if (fchmod(fd, dir.st_mode & 0660) != 0)
+		rc = bus_fail(err, BUS_E_TEMP, "%s: %s: %s", what, path, strerror(errno));
+	close(fd);
+	return rc;
+}
+
+static int read_pragma(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+	int value = -1;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
+		value = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	return value;
+}
+
+/* Two processes may find the file empty: the one that comes second sees the version. */
+static enum bus_code make_tables(sqlite3 *db, const struct bus_db_schema *schema,
+				 struct bus_err *err)
+{
+	char pragmas[100];
+	enum bus_code rc = BUS_OK;
+
+	if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL))
+		return bus_db_fail(db, schema->what, "cannot write to", err);
+	snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+		 schema->application_id, schema->version);
+	if (read_pragma(db, "PRAGMA user_version") == 0 &&
+	    (sqlite3_exec(db, schema->sql, NULL, NULL, NULL) ||
+	     sqlite3_exec(db, pragmas, NULL, NULL, NULL)))
+		rc = bus_db_fail(db, schema->what, "cannot make the tables of", err);
+	if (!rc && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL))
+		rc = bus_db_fail(db, schema->what, "cannot write to", err);
+	if (rc)
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}
+
+static enum bus_code check_tables(sqlite3 *db, const struct bus_db_schema *schema,
+				  struct bus_err *err)
+{
+	const int version = read_pragma(db, "PRAGMA user_version");
+	const int id = read_pragma(db, "PRAGMA application_id");
+
+	if (version < 0 || id < 0)
+		return bus_db_fail(db, schema->what, "cannot read", err);
+	if (version == 0 && id == 0)
+		return make_tables(db, schema, err);
+	if (version != schema->version || id != schema->application_id)
+		return bus_fail(err, BUS_E_CONFIG, "%s: %s is not ours or of another version",
+				schema->what, sqlite3_db_filename(db, "main"));
+	return BUS_OK;
+}
+
+enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_schema *schema,
+			  bool create, int wait_ms, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+	sqlite3 *db = NULL;
+
+	if (access(path, F_OK) != 0) {
+		if (!create && errno == ENOENT)
+			return bus_fail(err, BUS_E_NO, "%s: there is no %s yet", schema->what,
+					path);
+		rc = make_file(path, schema->what, err);
+		if (rc)
+			return rc;
+	}
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL)) {
+		rc = bus_db_fail(db, schema->what, "cannot open", err);
+		goto out;
+	}
+	sqlite3_busy_timeout(db, wait_ms);
+	if (sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) ||
+	    sqlite3_exec(db, "PRAGMA synchronous = FULL", NULL, NULL, NULL)) {
+		rc = bus_db_fail(db, schema->what, "cannot open", err);
+		goto out;
+	}
+	rc = check_tables(db, schema, err);
+out:
+	if (rc)
+		sqlite3_close(db);
+	else
+		*ret = db;
+	return rc;
+}
+
+enum bus_code bus_db_prepare(sqlite3 *db, sqlite3_stmt **ret, const char *what, const char *sql,
+			     struct bus_err *err)
+{
+	if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL))
+		return bus_db_fail(db, what, "cannot use", err);
+	return BUS_OK;
+}

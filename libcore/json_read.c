@@ -1,0 +1,67 @@
+#include "config.h"
+
+#include "json_read.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+/*
+ * jansson reports most failed allocations as a syntax error (all 2.x so far).
+ * A message must not be called malformed because this machine was short of
+ * memory, so the allocator remembers that it refused.
+ */
+static bool refused;
+
+static void *remember_malloc(size_t len)
+{
+	void *p = malloc(len);
+
+	refused = refused || !p;
+	return p;
+}
+
+/* jansson's own limit is 2048; ours is the protocol's. */
+static bool too_deep(const char *s, size_t len)
+{
+	bool text = false;
+	size_t depth = 0, i;
+
+	for (i = 0; i < len; i++) {
+		if (text) {
+			if (s[i] == '\\')
+				i++;
+			else if (s[i] == '"')
+				text = false;
+		} else if (s[i] == '"') {
+			text = true;
+		} else if (s[i] == '{' || s[i] == '[') {
+			if (++depth > BUS_DEPTH_MAX)
+				return true;
+		} else if ((s[i] == '}' || s[i] == ']') && depth) {
+			depth--;
+		}
+	}
+	return false;
+}
+
+enum bus_code bus_json_read(json_t **ret, const char *bytes, size_t len, unsigned int flags,
+			    enum bus_code code, struct bus_err *err)
+{
+	json_error_t why;
+	json_t *root;
+
+	if (too_deep(bytes, len))
+		return bus_fail(err, code, "json: nested deeper than %d", BUS_DEPTH_MAX);
+	json_set_alloc_funcs(remember_malloc, free);
+	refused = false;
+	root = json_loadb(bytes, len, JSON_REJECT_DUPLICATES | flags, &why);
+	if (!root)
+		return refused ? bus_fail(err, BUS_E_NOMEM, "json: out of memory")
+			       : bus_fail(err, code, "json: byte %d: %s", why.position, why.text);
+	if (!json_is_object(root)) {
+		json_decref(root);
+		return bus_fail(err, code, "json: not a JSON object");
+	}
+	*ret = root;
+	return BUS_OK;
+}

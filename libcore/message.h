@@ -1,0 +1,46 @@
+#ifndef BUS_MESSAGE_H
+#define BUS_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "buf.h"
+
+/*
+ * One message as it travels (PROTOCOL section 4), before anybody believes it,
+ * and its export form: {"routing_key": ..., "proof": ..., "body": ...}.
+ *
+ * Text that came from outside may hold any bytes; body and proof carry their
+ * lengths.  A message owns what it points to.
+ */
+struct bus_message {
+	char *routing_key;
+	char *body;
+	size_t body_len;
+	char *proof;		/* NULL: the header is missing */
+	size_t proof_len;
+	char *message_id;	/* NULL: not set; a hint until verified */
+	bool oversize;		/* body or proof were larger than is ever accepted, and cut */
+};
+
+void bus_message_free(struct bus_message *m);
+
+/* Appends the export form and a newline. */
+void bus_message_export(struct bus_buf *out, const struct bus_message *m);
+
+/*
+ * Reads messages in export form from a stream of JSON objects, one per line or
+ * spread over several.  Members it does not know are passed over.  *ret is NULL
+ * at the end of the stream.  BUS_E_DATA, naming the line, where the stream is
+ * not of that form; nothing after that can be read.
+ */
+struct bus_message_reader;
+enum bus_code bus_message_reader_new(struct bus_message_reader **ret, FILE *stream,
+				     struct bus_err *err);
+enum bus_code bus_message_read(struct bus_message_reader *reader, struct bus_message **ret,
+			       struct bus_err *err);
+void bus_message_reader_free(struct bus_message_reader *reader);
+
+#endif

@@ -1,0 +1,399 @@
+#include "config.h"
+
+#include "sign.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <gpgme.h>
+
+enum { RSA_BITS_MIN = 2048 };
+
+struct bus_keyring {
+	gpgme_ctx_t ctx;
+	char *homedir;
+};
+
+/* GnuPG itself in trouble: nothing is known about key or signature. */
+static enum bus_code gpg_fail(struct bus_keyring *ring, const char *what, gpgme_error_t e,
+			      struct bus_err *err)
+{
+	char why[128];
+
+	gpgme_strerror_r(e, why, sizeof(why));
+	if (gpgme_err_code(e) == GPG_ERR_ENOMEM)
+		return bus_fail(err, BUS_E_NOMEM, "sign: out of memory");
+	return bus_fail(err, BUS_E_TEMP, "sign: %s with the keys in %s: %s", what, ring->homedir,
+			why);
+}
+
+static enum bus_code check_homedir(const char *homedir, struct bus_err *err)
+{
+	struct stat st;
+
+	if (stat(homedir, &st) != 0)
+		return bus_fail(err, BUS_E_CONFIG, "sign: key directory %s: %s", homedir,
+				strerror(errno));
+	if (!S_ISDIR(st.st_mode) || (st.st_mode & 022))
+		return bus_fail(err, BUS_E_CONFIG,
+				"sign: key directory %s: others could put keys into it; "
+				"chmod 700 it",
+				homedir);
+	return BUS_OK;
+}
+
+enum bus_code bus_keyring_open(struct bus_keyring **ret, const char *homedir, struct bus_err *err)
+{
+	struct bus_keyring *ring = NULL;
+	gpgme_error_t e;
+	enum bus_code rc;
+
+	rc = check_homedir(homedir, err);
+	if (rc)
+		return rc;
+	gpgme_check_version(NULL);
+	ring = calloc(1, sizeof(*ring));
+	if (ring)
+		ring->homedir = strdup(homedir);
+	if (!ring || !ring->homedir) {
+		rc = bus_fail(err, BUS_E_NOMEM, "sign: out of memory");
+		goto out;
+	}
+	e = gpgme_new(&ring->ctx);
+	if (!e)
+		e = gpgme_ctx_set_engine_info(ring->ctx, GPGME_PROTOCOL_OpenPGP, NULL, homedir);
+	if (e) {
+		rc = gpg_fail(ring, "cannot start gpg", e, err);
+		goto out;
+	}
+	gpgme_set_armor(ring->ctx, 0);
+	gpgme_set_offline(ring->ctx, 1);
+	/* A machine signs: there is nobody to type a passphrase. */
+	gpgme_set_pinentry_mode(ring->ctx, GPGME_PINENTRY_MODE_ERROR);
+	*ret = ring;
+	return BUS_OK;
+out:
+	bus_keyring_close(ring);
+	return rc;
+}
+
+void bus_keyring_close(struct bus_keyring *ring)
+{
+	if (!ring)
+		return;
+	if (ring->ctx)
+		gpgme_release(ring->ctx);
+	free(ring->homedir);
+	free(ring);
+}
+
+static void copy_fpr(char out[BUS_FPR_MAX + 1], const char *fpr)
+{
+	size_t len = fpr ? strnlen(fpr, BUS_FPR_MAX) : 0;
+
+	memcpy(out, fpr ? fpr : "", len);
+	out[len] = '\0';
+}
+
+static bool digest_is_strong(gpgme_hash_algo_t algo)
+{
+	return algo == GPGME_MD_SHA256 || algo == GPGME_MD_SHA384 || algo == GPGME_MD_SHA512;
+}
+
+static enum bus_code find_signing_key(struct bus_keyring *ring, const char *fingerprint,
+				      gpgme_key_t *ret, struct bus_err *err)
+{
+	gpgme_error_t e = gpgme_get_key(ring->ctx, fingerprint, ret, 1);
+
+	if (e && gpgme_err_code(e) != GPG_ERR_EOF)
+		return gpg_fail(ring, "cannot look up the signing key", e, err);
+	if (e || !(*ret)->can_sign)
+		return bus_fail(err, BUS_E_CONFIG,
+				"sign: no usable secret key %s in %s%s; make one with gpg "
+				"--homedir %s --quick-generate-key and set `key` in `signing`",
+				fingerprint, ring->homedir,
+				e ? "" : " (expired, revoked or not for signing)", ring->homedir);
+	return BUS_OK;
+}
+
+enum bus_code bus_keyring_sign(struct bus_keyring *ring, const char *key, const void *bytes,
+			       size_t len, struct bus_buf *signature,
+			       struct bus_signer *ret_signer, struct bus_err *err)
+{
+	gpgme_data_t in = NULL, out = NULL;
+	gpgme_sign_result_t result;
+	gpgme_key_t secret = NULL;
+	enum bus_code rc;
+	gpgme_error_t e;
+	char *raw = NULL;
+	size_t raw_len;
+
+	rc = find_signing_key(ring, key, &secret, err);
+	if (rc)
+		goto out;
+	gpgme_signers_clear(ring->ctx);
+	e = gpgme_signers_add(ring->ctx, secret);
+	if (!e)
+		e = gpgme_data_new_from_mem(&in, bytes, len, 0);
+	if (!e)
+		e = gpgme_data_new(&out);
+	if (!e)
+		e = gpgme_op_sign(ring->ctx, in, out, GPGME_SIG_MODE_DETACH);
+	if (e) {
+		rc = gpg_fail(ring, "cannot sign (is gpg-agent installed and able to run?)", e,
+			      err);
+		goto out;
+	}
+	result = gpgme_op_sign_result(ring->ctx);
+	if (!result || !result->signatures || result->signatures->next ||
+	    !digest_is_strong(result->signatures->hash_algo)) {
+		rc = bus_fail(err, BUS_E_CONFIG,
+			      "sign: key %s signs with a digest weaker than SHA-256; see "
+			      "personal-digest-preferences in %s/gpg.conf",
+			      key, ring->homedir);
+		goto out;
+	}
+	copy_fpr(ret_signer->primary, secret->subkeys->fpr);
+	copy_fpr(ret_signer->subkey, result->signatures->fpr);
+	raw = gpgme_data_release_and_get_mem(out, &raw_len);
+	out = NULL;
+	bus_buf_add(signature, raw, raw_len);
+	rc = bus_buf_check(signature, "sign", err);
+out:
+	gpgme_free(raw);
+	gpgme_data_release(in);
+	gpgme_data_release(out);
+	if (secret)
+		gpgme_key_unref(secret);
+	return rc;
+}
+
+static enum bus_code signature_status(const struct _gpgme_signature *sig, struct bus_err *err)
+{
+	const char *fpr = sig->fpr ? sig->fpr : "unknown";
+
+	switch (gpgme_err_code(sig->status)) {
+	case GPG_ERR_NO_ERROR:
+		break;
+	case GPG_ERR_NO_PUBKEY:
+		return bus_fail(err, BUS_E_UNKNOWN_KEY, "sign: key %s is not in the trust store",
+				fpr);
+	case GPG_ERR_KEY_EXPIRED:
+	case GPG_ERR_SIG_EXPIRED:
+		return bus_fail(err, BUS_E_EXPIRED_KEY, "sign: key %s has expired", fpr);
+	case GPG_ERR_CERT_REVOKED:
+		return bus_fail(err, BUS_E_REVOKED_KEY, "sign: key %s is revoked", fpr);
+	case GPG_ERR_DIGEST_ALGO:
+		return bus_fail(err, BUS_E_WEAK_SIGNATURE, "sign: the digest is too weak");
+	default:
+		return bus_fail(err, BUS_E_BAD_SIGNATURE, "sign: the signature by key %s is bad",
+				fpr);
+	}
+	if (sig->summary & GPGME_SIGSUM_KEY_REVOKED)
+		return bus_fail(err, BUS_E_REVOKED_KEY, "sign: key %s is revoked", fpr);
+	if (sig->summary & (GPGME_SIGSUM_KEY_EXPIRED | GPGME_SIGSUM_SIG_EXPIRED))
+		return bus_fail(err, BUS_E_EXPIRED_KEY, "sign: key %s has expired", fpr);
+	if ((sig->summary & (GPGME_SIGSUM_RED | GPGME_SIGSUM_SYS_ERROR)) || sig->wrong_key_usage)
+		return bus_fail(err, BUS_E_BAD_SIGNATURE, "sign: key %s may not make signatures",
+				fpr);
+	if (!digest_is_strong(sig->hash_algo))
+		return bus_fail(err, BUS_E_WEAK_SIGNATURE, "sign: digest %s is too weak",
+				gpgme_hash_algo_name(sig->hash_algo));
+	return BUS_OK;
+}
+
+static gpgme_subkey_t find_subkey(gpgme_key_t key, const char *fpr)
+{
+	gpgme_subkey_t sub;
+
+	for (sub = key->subkeys; sub; sub = sub->next)
+		if (sub->fpr && strcmp(sub->fpr, fpr) == 0)
+			return sub;
+	return NULL;
+}
+
+/* Looks at the key behind a good signature: is it strong, and whose is it? */
+static enum bus_code check_key(struct bus_keyring *ring, const char *fpr,
+			       struct bus_signer *signer, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+	gpgme_key_t key = NULL;
+	gpgme_subkey_t sub;
+	gpgme_error_t e;
+
+	e = gpgme_get_key(ring->ctx, fpr, &key, 0);
+	if (e)
+		return gpg_fail(ring, "cannot look up the signer's key", e, err);
+	sub = find_subkey(key, fpr);
+	if (!sub || !key->subkeys->fpr)
+		rc = bus_fail(err, BUS_E_UNKNOWN_KEY, "sign: key %s is not in the trust store",
+			      fpr);
+	else if (key->revoked || sub->revoked || key->disabled)
+		rc = bus_fail(err, BUS_E_REVOKED_KEY, "sign: key %s is revoked", fpr);
+	else if (key->expired || sub->expired)
+		rc = bus_fail(err, BUS_E_EXPIRED_KEY, "sign: key %s has expired", fpr);
+	else if ((sub->pubkey_algo == GPGME_PK_RSA || sub->pubkey_algo == GPGME_PK_RSA_S ||
+		  sub->pubkey_algo == GPGME_PK_DSA) && sub->length < RSA_BITS_MIN)
+		rc = bus_fail(err, BUS_E_WEAK_SIGNATURE, "sign: key %s has only %u bits", fpr,
+			      sub->length);
+	if (!rc) {
+		copy_fpr(signer->primary, key->subkeys->fpr);
+		copy_fpr(signer->subkey, fpr);
+	}
+	gpgme_key_unref(key);
+	return rc;
+}
+
+enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, size_t len,
+				 const void *signature, size_t signature_len,
+				 struct bus_signer *ret_signer, struct bus_err *err)
+{
+	gpgme_data_t text = NULL, sig = NULL;
+	gpgme_verify_result_t result;
+	char fpr[BUS_FPR_MAX + 1];
+	enum bus_code rc;
+	gpgme_error_t e;
+
+	e = gpgme_data_new_from_mem(&text, bytes, len, 0);
+	if (!e)
+		e = gpgme_data_new_from_mem(&sig, signature, signature_len, 0);
+	if (!e)
+		e = gpgme_op_verify(ring->ctx, sig, text, NULL);
+	if (gpgme_err_code(e) == GPG_ERR_NO_DATA || gpgme_err_code(e) == GPG_ERR_BAD_DATA) {
+		rc = bus_fail(err, BUS_E_BAD_SIGNATURE, "sign: not an OpenPGP signature");
+		goto out;
+	}
+	if (e) {
+		rc = gpg_fail(ring, "cannot verify", e, err);
+		goto out;
+	}
+	result = gpgme_op_verify_result(ring->ctx);
+	if (!result || !result->signatures || result->signatures->next) {
+		rc = bus_fail(err, BUS_E_BAD_SIGNATURE, "sign: not exactly one signature");
+		goto out;
+	}
+	rc = signature_status(result->signatures, err);
+	if (rc)
+		goto out;
+	copy_fpr(fpr, result->signatures->fpr);	/* before the next call into gpgme */
+	rc = check_key(ring, fpr, ret_signer, err);
+out:
+	gpgme_data_release(text);
+	gpgme_data_release(sig);
+	return rc;
+}
+
+enum bus_code bus_keyring_import(struct bus_keyring *ring, const void *bytes, size_t len,
+				 int *ret_count, struct bus_err *err)
+{
+	gpgme_import_result_t result;
+	gpgme_data_t in = NULL;
+	enum bus_code rc = BUS_OK;
+	gpgme_error_t e;
+
+	e = gpgme_data_new_from_mem(&in, bytes, len, 0);
+	if (!e)
+		e = gpgme_op_import(ring->ctx, in);
+	if (gpgme_err_code(e) == GPG_ERR_NO_DATA) {
+		rc = bus_fail(err, BUS_E_DATA, "sign: no OpenPGP key in it");
+		goto out;
+	}
+	if (e) {
+		rc = gpg_fail(ring, "cannot import", e, err);
+		goto out;
+	}
+	result = gpgme_op_import_result(ring->ctx);
+	if (!result || !result->considered)
+		rc = bus_fail(err, BUS_E_DATA, "sign: no OpenPGP key in it");
+	else
+		*ret_count = result->considered;
+out:
+	gpgme_data_release(in);
+	return rc;
+}
+
+enum bus_code bus_keyring_each(struct bus_keyring *ring, const char *pattern,
+			       void (*each)(void *arg, const struct bus_key_info *key), void *arg,
+			       struct bus_err *err)
+{
+	gpgme_key_t key = NULL;
+	gpgme_error_t e;
+
+	e = gpgme_op_keylist_start(ring->ctx, pattern, 0);
+	while (!e && !(e = gpgme_op_keylist_next(ring->ctx, &key))) {
+		struct bus_key_info info = {
+			.fingerprint = key->fpr ? key->fpr : "",
+			.user_id = key->uids && key->uids->uid ? key->uids->uid : "",
+			.created = key->subkeys ? key->subkeys->timestamp : 0,
+			.expires = key->subkeys ? key->subkeys->expires : 0,
+			.expired = key->expired,
+			.revoked = key->revoked,
+		};
+
+		each(arg, &info);
+		gpgme_key_unref(key);
+	}
+	gpgme_op_keylist_end(ring->ctx);
+	return gpgme_err_code(e) == GPG_ERR_EOF ? BUS_OK : gpg_fail(ring, "cannot list", e, err);
+}
+
+/* Is there a good certification by the key with this fingerprint? */
+static bool certified_by(gpgme_key_t key, const char *by)
+{
+	const size_t len = strlen(by);
+	gpgme_key_sig_t sig;
+	gpgme_user_id_t uid;
+
+	for (uid = key->uids; uid; uid = uid->next) {
+		if (uid->revoked || uid->invalid)
+			continue;
+		for (sig = uid->signatures; sig; sig = sig->next)
+			if (!sig->revoked && !sig->expired && !sig->invalid && sig->keyid &&
+			    gpgme_err_code(sig->status) == GPG_ERR_NO_ERROR &&
+			    strlen(sig->keyid) <= len &&
+			    strcmp(sig->keyid, by + len - strlen(sig->keyid)) == 0)
+				return true;
+	}
+	return false;
+}
+
+/*
+ * A certification names its maker by the 64-bit key id only, so the maker must
+ * be found in the ring under the full fingerprint, and be in good health.
+ */
+static bool certifier_is_usable(struct bus_keyring *ring, const char *fpr)
+{
+	gpgme_key_t key = NULL;
+	bool usable;
+
+	if (gpgme_get_key(ring->ctx, fpr, &key, 0) != 0)
+		return false;
+	usable = !key->revoked && !key->expired && !key->disabled && !key->invalid && key->fpr &&
+		 strcmp(key->fpr, fpr) == 0;
+	gpgme_key_unref(key);
+	return usable;
+}
+
+enum bus_code bus_keyring_certifications(struct bus_keyring *ring, const char *fingerprint,
+					 const char *const *by, size_t by_count,
+					 unsigned int *ret, struct bus_err *err)
+{
+	const gpgme_keylist_mode_t mode = gpgme_get_keylist_mode(ring->ctx);
+	gpgme_key_t key = NULL;
+	gpgme_error_t e;
+	unsigned int n = 0;
+	size_t i;
+
+	gpgme_set_keylist_mode(ring->ctx, mode | GPGME_KEYLIST_MODE_SIGS);
+	e = gpgme_get_key(ring->ctx, fingerprint, &key, 0);
+	gpgme_set_keylist_mode(ring->ctx, mode);
+	if (e)
+		return gpg_fail(ring, "cannot list certifications", e, err);
+	for (i = 0; i < by_count; i++)
+		n += certified_by(key, by[i]) && certifier_is_usable(ring, by[i]);
+	gpgme_key_unref(key);
+	*ret = n;
+	return BUS_OK;
+}

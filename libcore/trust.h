@@ -1,0 +1,46 @@
+#ifndef BUS_TRUST_H
+#define BUS_TRUST_H
+
+#include <stddef.h>
+
+#include "err.h"
+#include "sign.h"
+
+/*
+ * trust.conf: which key may sign for which log, and which types that log may
+ * carry (PROTOCOL section 6).  Deny by default.
+ *
+ *	homedir = "/var/lib/debmsg/trusted"
+ *	log "ftp-master.debian.org/dak" {
+ *		keys  = { "FINGERPRINT" }
+ *		types = { "org.debian.*.dak.#" }
+ *	}
+ *
+ * The keys themselves lie in homedir, a GnuPG home of their own: being there
+ * gives a key no rights, only a log section does.
+ */
+struct bus_trust;
+
+enum bus_code bus_trust_load(struct bus_trust **ret, const char *path, struct bus_err *err);
+void bus_trust_free(struct bus_trust *trust);
+
+const char *bus_trust_homedir(const struct bus_trust *trust);
+const char *bus_trust_path(const struct bus_trust *trust);
+
+/*
+ * PROTOCOL section 5, step 7: BUS_OK, or BUS_E_UNTRUSTED_SIGNER.  origin is
+ * that of a checkpoint, with its epoch.  ring is the one in homedir; it is
+ * asked only for logs with `certified-by`.
+ */
+enum bus_code bus_trust_allows(const struct bus_trust *trust, struct bus_keyring *ring,
+			       const char *origin, const struct bus_signer *signer,
+			       const char *type, struct bus_err *err);
+
+/*
+ * Names the logs whose `keys` hold this primary fingerprint: calls each() with
+ * the log's name.
+ */
+void bus_trust_logs_of(const struct bus_trust *trust, const char *fingerprint,
+		       void (*each)(void *arg, const char *log), void *arg);
+
+#endif
