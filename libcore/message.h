@@ -22,7 +22,7 @@ struct bus_message {
 	char *proof;		/* NULL: the header is missing */
 	size_t proof_len;
 	char *message_id;	/* NULL: not set; a hint until verified */
-	bool oversize;		/* body or proof were larger than is ever accepted, and cut */
+	bool oversize;		/* the body was larger than is ever accepted, and cut */
 };
 
 void bus_message_free(struct bus_message *m);

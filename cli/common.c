@@ -1,0 +1,183 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "timestamp.h"
+#include "topic.h"
+
+static const struct cli_command *current;
+static int stop_pipe[2] = { -1, -1 };
+
+void cli_begin(const struct cli_command *command)
+{
+	current = command;
+}
+
+void cli_say(void *arg, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "debmsg %s: %s\n", current->name, text);
+}
+
+int cli_usage(const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "debmsg %s: %s; try debmsg %s --help\n", current->name, text,
+		current->name);
+	return EX_USAGE;
+}
+
+int cli_fail(enum bus_code rc, const struct bus_err *err)
+{
+	cli_say(NULL, err->text);
+	return bus_code_info[rc].exit_status;
+}
+
+int cli_finish(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "debmsg: cannot write to standard output: %s\n", strerror(errno));
+	return status ? status : EX_IOERR;
+}
+
+int cli_option(int argc, char **argv, const char *short_options,
+	       const struct option *long_options)
+{
+	int opt;
+
+	opterr = 0;
+	opt = getopt_long(argc, argv, short_options, long_options, NULL);
+	switch (opt) {
+	case 'c':
+		setenv("DEBMSG_CONF", optarg, 1);
+		return cli_option(argc, argv, short_options, long_options);
+	case 'h':
+		fputs(current->help, stdout);
+		exit(cli_finish(EX_OK));
+	case ':':
+		exit(cli_usage("option %s needs a value", argv[optind - 1]));
+	case '?':
+		exit(cli_usage("bad option %s", argv[optind - 1]));
+	default:
+		return opt;
+	}
+}
+
+enum bus_code cli_conf(struct bus_conf **ret, struct bus_err *err)
+{
+	return bus_conf_load(ret, NULL, err);
+}
+
+bool cli_number(unsigned long long *ret, const char *option, const char *text)
+{
+	uint64_t value;
+
+	if (!bus_decimal_parse(&value, text, strlen(text)) || !value) {
+		cli_usage("%s %s: not a whole number above 0", option, text);
+		return false;
+	}
+	*ret = value;
+	return true;
+}
+
+/* "15m": how many microseconds is that? */
+static bool parse_ago(int64_t *ret, const char *text)
+{
+	static const char units[] = "smhdw";
+	static const int64_t seconds[] = { 1, 60, 3600, 86400, 604800 };
+	const size_t len = strlen(text);
+	const char *unit = len ? strchr(units, text[len - 1]) : NULL;
+	uint64_t n;
+
+	if (!unit || !bus_decimal_parse(&n, text, len - 1) || n > 1000000)
+		return false;
+	*ret = (int64_t)n * seconds[unit - units] * 1000000;
+	return true;
+}
+
+bool cli_time(int64_t *ret_us, const char *option, const char *text)
+{
+	int64_t ago;
+
+	if (parse_ago(&ago, text)) {
+		*ret_us = bus_time_now() - ago;
+		return true;
+	}
+	if (bus_time_parse(ret_us, text))
+		return true;
+	cli_usage("%s %s: neither a time such as 2026-11-22T10:15:00Z nor an age such as 15m, 6h "
+		  "or 2d", option, text);
+	return false;
+}
+
+static void on_signal(int number)
+{
+	int saved = errno;
+	ssize_t n;
+
+	(void)number;
+	n = write(stop_pipe[1], "", 1);	/* a full pipe is as good */
+	(void)n;
+	errno = saved;
+}
+
+int cli_stop_fd(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	if (stop_pipe[0] >= 0)
+		return stop_pipe[0];
+	if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
+		return -1;	/* Ctrl-C then ends us at once, which loses nothing either */
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	return stop_pipe[0];
+}
+
+char **cli_patterns(char **argv, int count)
+{
+	char **patterns = calloc((size_t)count + 1, sizeof(*patterns));
+	char pattern[BUS_KEY_MAX + 1];
+	struct bus_err err;
+	int i;
+
+	for (i = 0; patterns && i < count; i++) {
+		if (bus_topic_expand(pattern, argv[i], &err)) {
+			cli_usage("%s", err.text);
+			cli_patterns_free(patterns);
+			return NULL;
+		}
+		patterns[i] = strdup(pattern);
+		if (!patterns[i])
+			break;
+	}
+	if (!patterns || i < count) {
+		cli_say(NULL, "out of memory");
+		cli_patterns_free(patterns);
+		return NULL;
+	}
+	return patterns;
+}
+
+void cli_patterns_free(char **patterns)
+{
+	size_t i;
+
+	for (i = 0; patterns && patterns[i]; i++)
+		free(patterns[i]);
+	free(patterns);
+}

@@ -1,0 +1,146 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "reader.h"
+#include "topic.h"
+
+static const char help[] =
+	"usage: debmsg tail [PATTERN]... [OPTION]...\n"
+	"\n"
+	"Watches the bus live, one line an event: time, type, subject, summary, signer.\n"
+	"Makes no queue and misses what happens while it does not run.\n"
+	"\n"
+	"  PATTERN         such as dak, alioth.branch.push, '#'; without any: everything\n"
+	"  --since T       begin in the past: 2026-11-22T10:15:00Z, or 15m, 6h, 2d ago\n"
+	"  --limit N       end after N events\n"
+	"  --json          print events as received\n"
+	"  -c, --config FILE\n";
+
+struct tail {
+	struct bus_intake *intake;
+	char **patterns;
+	bool json, colour;
+	int64_t since_us;		/* 0: from now on */
+	unsigned long long limit, count;
+};
+
+static bool is_wanted(const struct tail *t, const char *key, const char *type)
+{
+	const bool checkpoint = type && bus_type_is_checkpoint(type);
+	size_t i;
+
+	if (!t->patterns[0])
+		return !checkpoint;
+	for (i = 0; t->patterns[i]; i++)
+		if (bus_topic_match(t->patterns[i], key) &&
+		    (!checkpoint || bus_topic_names_checkpoint(t->patterns[i])))
+			return true;
+	return false;
+}
+
+static void print_disbelief(const struct tail *t, const struct bus_message *m, enum bus_code rc,
+			    const char *why)
+{
+	fputs(t->colour ? "\033[31m" : "", stderr);
+	fprintf(stderr, "not believed: %s: ", bus_code_info[rc].name);
+	cli_print_text(stderr, why, strlen(why));
+	fputs(" (key ", stderr);
+	cli_print_text(stderr, m->routing_key, strlen(m->routing_key));
+	fputs(t->colour ? ")\033[0m\n" : ")\n", stderr);
+}
+
+static enum bus_code show(void *arg, const struct bus_message *m, struct bus_err *err)
+{
+	struct bus_err why = { BUS_OK, "" };
+	struct bus_belief belief;
+	struct tail *t = arg;
+	enum bus_code rc;
+
+	if (!is_wanted(t, m->routing_key, NULL))
+		return BUS_OK;
+	rc = bus_intake_check(t->intake, m, NULL, &belief, &why);
+	if (rc && bus_code_info[rc].fate == BUS_FATE_PARK) {
+		print_disbelief(t, m, rc, why.text);
+		return BUS_OK;
+	}
+	if (rc)
+		return bus_fail(err, rc, "%s", why.text);
+	if (is_wanted(t, m->routing_key, belief.event->type)) {
+		if (t->json)
+			cli_print_json(stdout, m);
+		else
+			cli_print_line(stdout, &belief);
+		t->count++;
+	}
+	bus_event_free(belief.event);
+	if (ferror(stdout))
+		return BUS_E_NO;	/* cli_finish() says so */
+	return t->limit && t->count >= t->limit ? BUS_E_NO : BUS_OK;
+}
+
+static void flush(void *arg)
+{
+	(void)arg;
+	fflush(stdout);
+}
+
+static bool parse_options(struct tail *t, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "since", required_argument, NULL, 's' },
+		{ "limit", required_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	bool ok = true;
+	int opt;
+
+	while (ok && (opt = cli_option(argc, argv, ":c:h", options)) != -1) {
+		if (opt == 's')
+			ok = cli_time(&t->since_us, "--since", optarg);
+		else if (opt == 'n')
+			ok = cli_number(&t->limit, "--limit", optarg);
+		else
+			t->json = true;
+	}
+	if (ok)
+		t->patterns = cli_patterns(argv + optind, argc - optind);
+	return ok && t->patterns;
+}
+
+static int run(int argc, char **argv)
+{
+	struct tail t = { .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR") };
+	struct cli_reader reader = { .follow = true, .message = show, .caught_up = flush,
+				     .arg = &t };
+	struct bus_err err = { BUS_OK, "" };
+	struct bus_conf *conf = NULL;
+	int status = EX_USAGE;
+	enum bus_code rc;
+	bool stopped;
+
+	if (!parse_options(&t, argc, argv))
+		goto out;
+	reader.start = t.since_us ? BUS_STREAM_TIME : BUS_STREAM_NEXT;
+	reader.time_us = t.since_us;
+	rc = cli_conf(&conf, &err);
+	if (!rc)
+		rc = bus_intake_open(&t.intake, conf, &err);
+	if (!rc)
+		rc = cli_read(&reader, conf, &stopped, &err);
+	status = cli_finish(rc ? cli_fail(rc, &err) : EX_OK);
+out:
+	bus_intake_close(t.intake);
+	bus_conf_free(conf);
+	cli_patterns_free(t.patterns);
+	return status;
+}
+
+const struct cli_command cli_tail = { "tail", "watch the bus live", help, run };

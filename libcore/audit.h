@@ -1,0 +1,48 @@
+#ifndef BUS_AUDIT_H
+#define BUS_AUDIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "intake.h"
+
+/*
+ * Is anything missing?  PROTOCOL section 7, "whole log".
+ *
+ * Feed it every believed event of the history, in the order of the history,
+ * and ask for the findings.  From the first event's proof comes the compact
+ * range of all that was before it; from there on every leaf is hashed into the
+ * tree, and every checkpoint is compared with the root that gives.  Equal
+ * roots prove that all is there, unchanged and in order.
+ *
+ * Memory: some 40 bytes for each checkpoint seen, nothing for an event.
+ */
+struct bus_audit;
+
+struct bus_audit_range {
+	uint64_t from, to;	/* both inclusive */
+};
+
+struct bus_audit_finding {
+	const char *origin;
+	uint64_t first, last;		/* what was seen reaches from here to there */
+	uint64_t size;			/* of the newest checkpoint */
+	uint64_t events, repeats;
+	const struct bus_audit_range *missing;
+	size_t missing_count;
+	bool equivocation;		/* the log contradicts itself; `text` says where */
+	const char *text;
+};
+
+struct bus_audit *bus_audit_new(void);		/* NULL: out of memory */
+void bus_audit_free(struct bus_audit *audit);
+
+enum bus_code bus_audit_event(struct bus_audit *audit, const struct bus_belief *belief,
+			      struct bus_err *err);
+
+/* Calls each() for every log, in the order they first appeared. */
+enum bus_code bus_audit_findings(struct bus_audit *audit,
+				 void (*each)(void *arg, const struct bus_audit_finding *finding),
+				 void *arg, struct bus_err *err);
+
+#endif

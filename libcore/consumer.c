@@ -1,0 +1,439 @@
+#include "config.h"
+
+#include "consumer.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "ledger.h"
+#include "relay.h"
+#include "timestamp.h"
+#include "topic.h"
+
+enum {
+	PREFETCH = 500,
+	GROUP_MAX = 250,	/* messages between two acknowledgements */
+	QUEUE_MAX = 100,	/* characters of a queue's name */
+	BINDINGS_MAX = 200,
+	LISTEN_MS = 5000,	/* heartbeats are answered when we listen */
+	CONFIRM_MS = 30000
+};
+
+struct bus_consumer {
+	const struct bus_conf *conf;
+	const struct bus_consumer_options *options;
+	struct bus_intake *intake;
+	struct bus_broker *broker;
+	struct bus_ledger *ledger;
+	char queue[300];		/* <user>.<name> */
+	/* What the queue is bound to; of these, what the user asked for. */
+	struct bus_bindings bound, wanted;
+	struct bus_consumer_counts *counts;
+	uint64_t published;		/* into debmsg.dead, on this connection */
+	uint64_t last_tag;		/* newest delivery not acknowledged; 0: none */
+	unsigned int group;		/* deliveries since the last acknowledgement */
+	uint64_t parking;		/* the publish that is not confirmed yet; 0: none */
+	int64_t last_us;		/* when the last message came */
+};
+
+/* -- bindings -- */
+
+static enum bus_code add_pattern(struct bus_bindings *list, const char *pattern,
+				 struct bus_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		if (strcmp(list->pattern[i], pattern) == 0)
+			return BUS_OK;
+	if (list->count == BINDINGS_MAX)
+		return bus_fail(err, BUS_E_USAGE, "consume: more than %d patterns", BINDINGS_MAX);
+	if (!list->pattern)
+		list->pattern = calloc(BINDINGS_MAX, sizeof(*list->pattern));
+	if (list->pattern)
+		list->pattern[list->count] = strdup(pattern);
+	if (!list->pattern || !list->pattern[list->count])
+		return bus_fail(err, BUS_E_NOMEM, "consume: out of memory");
+	list->count++;
+	return BUS_OK;
+}
+
+static void free_patterns(struct bus_bindings *list)
+{
+	while (list->count)
+		free(list->pattern[--list->count]);
+	free(list->pattern);
+	list->pattern = NULL;
+}
+
+static enum bus_code remember(void *arg, const char *pattern, struct bus_err *err)
+{
+	struct bus_consumer *c = arg;
+
+	return add_pattern(&c->wanted, pattern, err);
+}
+
+/* What is wanted now, and what the queue was bound to before, which it still is. */
+static enum bus_code collect_bindings(struct bus_consumer *c, struct bus_err *err)
+{
+	const char *const *pattern = c->options->bind;
+	char checkpoint[BUS_KEY_MAX + 1];
+	enum bus_code rc;
+	size_t i;
+
+	rc = bus_ledger_bindings(c->ledger, remember, c, err);
+	if (!rc && !c->wanted.count && !*pattern)
+		rc = add_pattern(&c->wanted, "#", err);
+	for (; !rc && *pattern; pattern++)
+		rc = add_pattern(&c->wanted, *pattern, err);
+	for (i = 0; !rc && i < c->wanted.count; i++) {
+		rc = add_pattern(&c->bound, c->wanted.pattern[i], err);
+		if (rc)
+			break;
+		bus_topic_checkpoint(checkpoint, c->wanted.pattern[i]);
+		rc = add_pattern(&c->bound, checkpoint, err);
+	}
+	return rc;
+}
+
+static bool is_wanted(const struct bus_consumer *c, const struct bus_message *m,
+		      const struct bus_event *ev)
+{
+	const bool checkpoint = bus_type_is_checkpoint(ev->type);
+	size_t i;
+
+	for (i = 0; i < c->wanted.count; i++)
+		if (bus_topic_match(c->wanted.pattern[i], m->routing_key) &&
+		    (!checkpoint || bus_topic_names_checkpoint(c->wanted.pattern[i])))
+			return true;
+	return false;
+}
+
+/* -- connecting -- */
+
+static enum bus_code check_name(const char *name, struct bus_err *err)
+{
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789-_.";
+
+	if (!*name || *name == '.' || strlen(name) > QUEUE_MAX || name[strspn(name, ok)])
+		return bus_fail(err, BUS_E_USAGE,
+				"queue '%s': a name has letters, digits, - _ and . and at most %d "
+				"characters", name, QUEUE_MAX);
+	return BUS_OK;
+}
+
+static enum bus_code set_up_queue(struct bus_consumer *c, struct bus_err *err)
+{
+	enum bus_code rc;
+	size_t i;
+
+	rc = bus_broker_declare(c->broker, c->queue, err);
+	for (i = 0; !rc && i < c->bound.count; i++)
+		rc = bus_broker_bind(c->broker, c->queue, c->bound.pattern[i], err);
+	for (i = 0; !rc && i < c->wanted.count; i++)
+		rc = bus_ledger_bind(c->ledger, c->wanted.pattern[i], err);
+	return rc;
+}
+
+static enum bus_code connect_queue(struct bus_consumer *c, struct bus_err *err)
+{
+	const unsigned long long left = c->options->limit ? c->options->limit - c->counts->events
+							  : PREFETCH;
+	struct bus_broker_login login = { .conf = &c->conf->broker };
+	char purpose[QUEUE_MAX + 20];
+	enum bus_code rc;
+
+	snprintf(purpose, sizeof(purpose), "debmsg consume: %s", c->options->queue);
+	login.purpose = purpose;
+	rc = bus_broker_open(&c->broker, &login, err);
+	if (rc)
+		return rc;
+	if (!c->ledger) {
+		snprintf(c->queue, sizeof(c->queue), "%s.%s", bus_broker_user(c->broker),
+			 c->options->queue);
+		rc = bus_ledger_open(&c->ledger, c->conf->state_directory, c->queue, err);
+		if (!rc)
+			rc = collect_bindings(c, err);
+	}
+	if (!rc)
+		rc = set_up_queue(c, err);
+	if (!rc)
+		rc = bus_broker_confirms(c->broker, err);
+	if (!rc)
+		rc = bus_broker_consume(c->broker, c->queue,
+					left < PREFETCH ? (uint16_t)left : PREFETCH, err);
+	c->published = c->parking = c->last_tag = 0;
+	c->group = 0;
+	return rc;
+}
+
+static void disconnect(struct bus_consumer *c)
+{
+	bus_broker_close(c->broker);
+	c->broker = NULL;
+}
+
+/* -- one message -- */
+
+static enum bus_code park(struct bus_consumer *c, const struct bus_message *m, const char *reason,
+			  const char *text, struct bus_err *err)
+{
+	const struct bus_outgoing out = {
+		.exchange = bus_dead_exchange,
+		.routing_key = m->routing_key,
+		.message_id = m->message_id,
+		.body = m->body,
+		.body_len = m->body_len,
+		.proof = m->proof,
+		.proof_len = m->proof_len,
+		.reason = reason,
+		.text = text,
+		.queue = c->queue,
+	};
+	enum bus_code rc;
+
+	bus_say(&c->options->say, "not believed, parked: %s: %s (message %s, key %s)", reason, text,
+		m->message_id ? m->message_id : "without id", m->routing_key);
+	rc = bus_broker_publish(c->broker, &out, err);
+	if (rc)
+		return rc;
+	c->parking = ++c->published;
+	c->counts->parked++;
+	return BUS_OK;
+}
+
+static enum bus_code handle_event(struct bus_consumer *c, const struct bus_message *m,
+				  const struct bus_belief *belief, struct bus_err *err)
+{
+	const struct bus_event *ev = belief->event;
+	enum bus_seen seen;
+	enum bus_code rc;
+
+	rc = bus_ledger_look(c->ledger, ev->source, ev->id, &belief->leaf, &seen, err);
+	if (rc)
+		return rc;
+	if (seen == BUS_SEEN_OTHER)
+		return park(c, m, "equivocation",
+			    "another body was delivered under this source and id before", err);
+	if (seen == BUS_SEEN_REPEAT) {
+		c->counts->repeats++;
+		return BUS_OK;
+	}
+	if (is_wanted(c, m, ev)) {
+		rc = c->options->act(c->options->arg, belief, m, err);
+		if (rc)
+			return rc;
+		c->counts->events++;
+	}
+	return bus_ledger_note(c->ledger, ev->source, ev->id, &belief->leaf, err);
+}
+
+static enum bus_code handle_message(struct bus_consumer *c, const struct bus_message *m,
+				    struct bus_err *err)
+{
+	struct bus_err why = { BUS_OK, "" };
+	struct bus_belief belief;
+	enum bus_code rc;
+
+	rc = bus_intake_check(c->intake, m, &c->bound, &belief, &why);
+	if (!rc) {
+		rc = handle_event(c, m, &belief, err);
+		bus_event_free(belief.event);
+		return rc;
+	}
+	if (bus_code_info[rc].fate == BUS_FATE_PARK)
+		return park(c, m, bus_code_info[rc].name, why.text, err);
+	return bus_fail(err, rc, "%s", why.text);
+}
+
+/* -- groups -- */
+
+static bool limit_reached(const struct bus_consumer *c)
+{
+	return c->options->limit && c->counts->events >= c->options->limit;
+}
+
+static enum bus_code handle_broker(struct bus_consumer *c, struct bus_broker_event *ev,
+				   struct bus_err *err)
+{
+	enum bus_code rc;
+
+	switch (ev->what) {
+	case BUS_BROKER_MESSAGE:
+		c->last_us = bus_time_now();
+		if (limit_reached(c)) {		/* goes back to the queue when we leave */
+			bus_message_free(ev->message);
+			return BUS_OK;
+		}
+		rc = handle_message(c, ev->message, err);
+		bus_message_free(ev->message);
+		if (rc)
+			return rc;
+		c->last_tag = ev->tag;
+		c->group++;
+		return BUS_OK;
+	case BUS_BROKER_CONFIRMED:
+		if (ev->tag >= c->parking)
+			c->parking = 0;
+		return BUS_OK;
+	case BUS_BROKER_REFUSED:
+	case BUS_BROKER_RETURNED:
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"a rejected message could not be put into debmsg.parked: exchange %s "
+				"takes it nowhere; the admin loads broker-config/definitions.json "
+				"with broker-config/load", bus_dead_exchange);
+	case BUS_BROKER_CANCELLED:
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"queue %s was deleted or lost its leader; it is made again, but what "
+				"was in it must be fetched from the history", c->queue);
+	default:
+		return BUS_OK;
+	}
+}
+
+/* Parked messages must have arrived before the originals may go. */
+static enum bus_code await_parking(struct bus_consumer *c, struct bus_err *err)
+{
+	const int64_t until = bus_time_now() + CONFIRM_MS * 1000LL;
+	struct bus_broker_event ev;
+	enum bus_code rc = BUS_OK;
+
+	while (!rc && c->parking) {
+		if (bus_time_now() > until)
+			return bus_fail(err, BUS_E_UNAVAILABLE,
+					"the broker does not confirm a message for debmsg.parked");
+		rc = bus_broker_next(c->broker, 1000, &ev, err);
+		if (!rc)
+			rc = handle_broker(c, &ev, err);
+	}
+	return rc;
+}
+
+static enum bus_code end_group(struct bus_consumer *c, struct bus_err *err)
+{
+	enum bus_code rc;
+
+	if (!c->group)
+		return BUS_OK;
+	rc = await_parking(c, err);
+	if (!rc)
+		rc = c->options->flush(c->options->arg, err);
+	if (!rc)
+		rc = bus_ledger_commit(c->ledger, err);
+	if (!rc)
+		rc = bus_broker_ack(c->broker, c->last_tag, true, err);
+	c->group = 0;
+	return rc;
+}
+
+static bool stop_asked(const struct bus_consumer *c, int timeout_ms)
+{
+	struct pollfd fd[2] = {
+		{ .fd = c->options->stop_fd, .events = POLLIN },
+		{ .fd = c->broker ? bus_broker_fd(c->broker) : -1, .events = POLLIN },
+	};
+
+	if (c->broker && bus_broker_pending(c->broker))
+		timeout_ms = 0;
+	poll(fd, 2, timeout_ms);
+	return fd[0].revents != 0;
+}
+
+static int listen_ms(const struct bus_consumer *c)
+{
+	int64_t left;
+
+	if (!c->options->idle_s)
+		return LISTEN_MS;
+	left = c->last_us / 1000 + c->options->idle_s * 1000LL - bus_time_now() / 1000;
+	return left < 0 ? 0 : left < LISTEN_MS ? (int)left + 1 : LISTEN_MS;
+}
+
+static bool idle(const struct bus_consumer *c)
+{
+	return c->options->idle_s &&
+	       bus_time_now() - c->last_us >= c->options->idle_s * 1000000LL;
+}
+
+/* Consumes until there is a reason to end (*ret_end) or a failure. */
+static enum bus_code consume(struct bus_consumer *c, bool *ret_end, struct bus_err *err)
+{
+	struct bus_broker_event ev;
+	enum bus_code rc = BUS_OK;
+	bool end = false;
+
+	while (!rc && !end) {
+		rc = bus_broker_next(c->broker, 0, &ev, err);
+		if (!rc)
+			rc = handle_broker(c, &ev, err);
+		if (rc)
+			break;
+		if (ev.what == BUS_BROKER_NOTHING || c->group >= GROUP_MAX || limit_reached(c))
+			rc = end_group(c, err);
+		end = limit_reached(c);
+		if (!rc && !end && ev.what == BUS_BROKER_NOTHING)
+			end = idle(c) || stop_asked(c, listen_ms(c));
+		else if (!rc && !end)
+			end = stop_asked(c, 0);
+	}
+	if (!rc)
+		rc = end_group(c, err);
+	*ret_end = !rc;
+	return rc;
+}
+
+static enum bus_code run(struct bus_consumer *c, struct bus_err *err)
+{
+	unsigned int attempts = 0;
+	enum bus_code rc;
+	bool end = false;
+	int ms;
+
+	rc = connect_queue(c, err);
+	c->last_us = bus_time_now();
+	while (!end) {
+		if (!rc) {
+			attempts = 0;
+			rc = consume(c, &end, err);
+		}
+		if (rc != BUS_E_UNAVAILABLE || (!attempts && !c->ledger))
+			break;
+		disconnect(c);
+		/* What was done but not acknowledged comes again, and is known then. */
+		if (c->options->flush(c->options->arg, NULL) ||
+		    bus_ledger_commit(c->ledger, NULL))
+			break;
+		ms = bus_relay_backoff_ms(attempts++, (unsigned int)bus_time_now());
+		bus_say(&c->options->say, "%s; trying again in %d.%d s", err->text, ms / 1000,
+			ms % 1000 / 100);
+		if (stop_asked(c, ms))
+			return BUS_OK;
+		rc = connect_queue(c, err);
+	}
+	return rc;
+}
+
+enum bus_code bus_consumer_run(const struct bus_conf *conf,
+			       const struct bus_consumer_options *options,
+			       struct bus_consumer_counts *ret, struct bus_err *err)
+{
+	struct bus_consumer c = { .conf = conf, .options = options, .counts = ret };
+	enum bus_code rc;
+
+	memset(ret, 0, sizeof(*ret));
+	rc = check_name(options->queue, err);
+	if (!rc)
+		rc = bus_intake_open(&c.intake, conf, err);
+	if (!rc)
+		rc = run(&c, err);
+	disconnect(&c);
+	bus_ledger_close(c.ledger);
+	bus_intake_close(c.intake);
+	free_patterns(&c.bound);
+	free_patterns(&c.wanted);
+	return rc;
+}

@@ -1,0 +1,43 @@
+#ifndef BUS_CONSUMER_H
+#define BUS_CONSUMER_H
+
+#include "intake.h"
+#include "publisher.h"
+
+/*
+ * One durable queue of the user's own: message -> intake -> ledger -> action ->
+ * ack (the lower half of DESIGN section 1).
+ *
+ * Messages are taken in groups, as many as are there.  For each the action is
+ * called, or, if it is not believed, it is put into debmsg.parked with the
+ * failure's name.  Then the ledger is written, then the group acknowledged.
+ * A crash in between repeats the last group's actions and loses nothing.
+ *
+ * A connection that is lost is opened again, after a pause that grows to 30
+ * seconds; only the first one must succeed.
+ */
+struct bus_consumer_options {
+	const char *queue;		/* without the user's name in front */
+	const char *const *bind;	/* whole patterns; NULL-terminated; may be empty */
+	unsigned long long limit;	/* end after so many events; 0: no limit */
+	int idle_s;			/* end after so long without a message; 0: never */
+	int stop_fd;			/* readable: finish the group in hand and return */
+	struct bus_say say;
+	/* A believed event, once.  Anything but BUS_OK ends the consumer, unacknowledged. */
+	enum bus_code (*act)(void *arg, const struct bus_belief *belief,
+			     const struct bus_message *m, struct bus_err *err);
+	/* Called before a group is acknowledged: what act() did must be safe now. */
+	enum bus_code (*flush)(void *arg, struct bus_err *err);
+	void *arg;
+};
+
+struct bus_consumer_counts {
+	unsigned long long events, repeats, parked;
+};
+
+/* BUS_OK when limit, idle time or stop_fd ended it. */
+enum bus_code bus_consumer_run(const struct bus_conf *conf,
+			       const struct bus_consumer_options *options,
+			       struct bus_consumer_counts *ret, struct bus_err *err);
+
+#endif

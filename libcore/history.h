@@ -1,0 +1,30 @@
+#ifndef BUS_HISTORY_H
+#define BUS_HISTORY_H
+
+#include "broker.h"
+
+/*
+ * Reads the stream debmsg.log, where the broker keeps what was published:
+ * message after message from a starting point, and then on as new ones come.
+ *
+ * AMQP 0-9-1 has no mark for the end of a stream.  BUS_HISTORY_END is our own:
+ * everything that was in the stream when the reader was opened has been
+ * returned, and at the moment nothing more is there.
+ *
+ * Messages come as they are stored; intake.h says which to believe.
+ */
+struct bus_history;
+
+enum bus_code bus_history_open(struct bus_history **ret, const struct bus_conf *conf,
+			       enum bus_stream_start start, int64_t time_us, const char *purpose,
+			       struct bus_err *err);
+void bus_history_close(struct bus_history *h);
+int bus_history_fd(const struct bus_history *h);
+
+enum bus_history_what { BUS_HISTORY_NOTHING, BUS_HISTORY_MESSAGE, BUS_HISTORY_END };
+
+/* The receiver frees *ret_message, which is set for BUS_HISTORY_MESSAGE only. */
+enum bus_code bus_history_next(struct bus_history *h, int timeout_ms, enum bus_history_what *ret,
+			       struct bus_message **ret_message, struct bus_err *err);
+
+#endif

@@ -1,0 +1,225 @@
+#include "config.h"
+
+#include "intake.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "merkle.h"
+#include "topic.h"
+#include "trust.h"
+
+enum {
+	CACHE_SIZE = 64,	/* checkpoints whose signature is known to be good */
+	CACHE_S = 600		/* PROTOCOL section 5: so that revocation and expiry bite */
+};
+
+struct cached {
+	struct bus_hash digest;		/* of checkpoint and signature; size 0: free */
+	struct bus_signer signer;
+	time_t until;			/* monotonic; 0: free */
+};
+
+struct bus_intake {
+	struct bus_trust *trust;
+	struct bus_keyring *ring;
+	size_t max_event_size;
+	struct bus_proof proof;		/* kept: it is large */
+	struct cached cache[CACHE_SIZE];
+	unsigned int next;		/* the slot to be used next */
+};
+
+enum bus_code bus_intake_open(struct bus_intake **ret, const struct bus_conf *conf,
+			      struct bus_err *err)
+{
+	struct bus_intake *in = calloc(1, sizeof(*in));
+	enum bus_code rc;
+
+	if (!in)
+		return bus_fail(err, BUS_E_NOMEM, "intake: out of memory");
+	in->max_event_size = conf->max_event_size;
+	rc = bus_trust_load(&in->trust, conf->trust_file, err);
+	if (!rc)
+		rc = bus_keyring_open(&in->ring, bus_trust_homedir(in->trust), err);
+	if (rc)
+		bus_intake_close(in);
+	else
+		*ret = in;
+	return rc;
+}
+
+void bus_intake_close(struct bus_intake *in)
+{
+	if (!in)
+		return;
+	bus_keyring_close(in->ring);
+	bus_trust_free(in->trust);
+	free(in);
+}
+
+static time_t monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + 1;
+}
+
+/* What the cache goes by: exactly the bytes that OpenPGP is asked about. */
+static enum bus_code digest_of(struct bus_hash *ret, const struct bus_proof *proof,
+			       const struct bus_signature *sig, struct bus_err *err)
+{
+	struct bus_buf both = BUS_BUF_INIT(BUS_PROOF_MAX + sizeof(size_t));
+	enum bus_code rc;
+
+	bus_buf_add(&both, &proof->signed_len, sizeof(proof->signed_len));
+	bus_buf_add(&both, proof->signed_text, proof->signed_len);
+	bus_buf_add(&both, sig->bytes, sig->len);
+	rc = bus_buf_check(&both, "intake", err);
+	if (!rc)
+		bus_sha256(ret, both.p, both.len);
+	bus_buf_finish(&both);
+	return rc;
+}
+
+static enum bus_code verify_one(struct bus_intake *in, const struct bus_signature *sig,
+				struct bus_signer *ret, struct bus_err *err)
+{
+	struct cached *slot;
+	struct bus_hash digest;
+	enum bus_code rc;
+	size_t i;
+
+	rc = digest_of(&digest, &in->proof, sig, err);
+	if (rc)
+		return rc;
+	for (i = 0; i < CACHE_SIZE; i++) {
+		slot = &in->cache[i];
+		if (slot->until > monotonic() && bus_hash_equal(&slot->digest, &digest)) {
+			*ret = slot->signer;
+			return BUS_OK;
+		}
+	}
+	rc = bus_keyring_verify(in->ring, in->proof.signed_text, in->proof.signed_len, sig->bytes,
+				sig->len, ret, err);
+	if (rc)
+		return rc;
+	slot = &in->cache[in->next++ % CACHE_SIZE];
+	*slot = (struct cached){ digest, *ret, monotonic() + CACHE_S };
+	return BUS_OK;
+}
+
+/* One good signature of the origin is enough; otherwise the first one's failure counts. */
+static enum bus_code verify_checkpoint(struct bus_intake *in, struct bus_signer *ret,
+				       struct bus_err *err)
+{
+	enum bus_code first = BUS_OK, rc;
+	struct bus_err other;
+	unsigned int i;
+
+	for (i = 0; i < in->proof.signature_count; i++) {
+		rc = verify_one(in, &in->proof.signature[i], ret, i ? &other : err);
+		if (!rc || bus_code_info[rc].fate != BUS_FATE_PARK)
+			return rc;
+		first = i ? first : rc;
+	}
+	return first;
+}
+
+static enum bus_code check_size(const struct bus_intake *in, const struct bus_message *m,
+				struct bus_err *err)
+{
+	if (m->oversize || m->body_len > in->max_event_size)
+		return bus_fail(err, BUS_E_OVERSIZE, "intake: the body is larger than %zu bytes",
+				in->max_event_size);
+	if (!m->proof || !m->proof_len || !m->body_len)
+		return bus_fail(err, BUS_E_UNSIGNED, "intake: no %s",
+				m->body_len ? "tlog-proof header" : "body");
+	return BUS_OK;
+}
+
+static enum bus_code check_included(const struct bus_intake *in, const struct bus_message *m,
+				    struct bus_hash *leaf, struct bus_err *err)
+{
+	const struct bus_proof *proof = &in->proof;
+	struct bus_hash root;
+
+	bus_merkle_leaf(leaf, m->body, m->body_len);
+	bus_path_root(&root, leaf, proof->index, proof->checkpoint.size, proof->path);
+	if (!bus_hash_equal(&root, &proof->checkpoint.root))
+		return bus_fail(err, BUS_E_NOT_INCLUDED,
+				"intake: the body is not leaf %" PRIu64 " of %s", proof->index,
+				proof->checkpoint.origin);
+	return BUS_OK;
+}
+
+static enum bus_code check_identity(const struct bus_intake *in, const struct bus_event *ev,
+				    struct bus_err *err)
+{
+	if (strcmp(ev->source, in->proof.checkpoint.origin) != 0 || ev->id != in->proof.index)
+		return bus_fail(err, BUS_E_IDENTITY_MISMATCH,
+				"intake: the event calls itself %s/%" PRIu64
+				" but is leaf %" PRIu64 " of %s", ev->source, ev->id,
+				in->proof.index, in->proof.checkpoint.origin);
+	return BUS_OK;
+}
+
+static enum bus_code check_route(const struct bus_message *m, const struct bus_event *ev,
+				 const struct bus_bindings *bindings, struct bus_err *err)
+{
+	char key[BUS_KEY_MAX + 1];
+	size_t i;
+
+	bus_topic_key(key, ev->type, ev->subject);
+	if (strcmp(key, m->routing_key) != 0)
+		return bus_fail(err, BUS_E_MISROUTED, "intake: sent as %s, but it is %s",
+				m->routing_key, key);
+	if (!bindings)
+		return BUS_OK;
+	for (i = 0; i < bindings->count; i++)
+		if (bus_topic_match(bindings->pattern[i], key))
+			return BUS_OK;
+	return bus_fail(err, BUS_E_MISROUTED, "intake: %s matches no binding of this queue", key);
+}
+
+enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *m,
+			       const struct bus_bindings *bindings, struct bus_belief *ret,
+			       struct bus_err *err)
+{
+	struct bus_event *ev = NULL;
+	struct bus_signer signer;
+	struct bus_hash leaf;
+	enum bus_code rc;
+
+	rc = check_size(in, m, err);						/* 1 */
+	if (rc)
+		goto out;
+	rc = bus_proof_parse(&in->proof, m->proof, m->proof_len, err);		/* 2 */
+	if (rc)
+		goto out;
+	rc = check_included(in, m, &leaf, err);					/* 3 */
+	if (rc)
+		goto out;
+	rc = verify_checkpoint(in, &signer, err);				/* 4 */
+	if (rc)
+		goto out;
+	rc = bus_event_parse(&ev, m->body, m->body_len, err);			/* 5 */
+	if (rc)
+		goto out;
+	rc = check_identity(in, ev, err);					/* 5 */
+	if (rc)
+		goto out;
+	rc = check_route(m, ev, bindings, err);					/* 6 */
+	if (rc)
+		goto out;
+	rc = bus_trust_allows(in->trust, in->ring, ev->source, &signer, ev->type, err); /* 7 */
+	if (rc)
+		goto out;
+	*ret = (struct bus_belief){ ev, leaf, signer, &in->proof };
+	ev = NULL;
+out:
+	bus_event_free(ev);
+	return rc;
+}

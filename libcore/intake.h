@@ -1,0 +1,46 @@
+#ifndef BUS_INTAKE_H
+#define BUS_INTAKE_H
+
+#include <stddef.h>
+
+#include "conf.h"
+#include "event.h"
+#include "message.h"
+#include "proof.h"
+#include "sign.h"
+
+/*
+ * The one place that decides whether a message is believed: PROTOCOL section 5,
+ * steps 1 to 7, in that order, in one function that can be checked by eye
+ * (bus_intake_check).  Bytes are verified as received, before they are parsed
+ * as an event.
+ */
+struct bus_intake;
+
+enum bus_code bus_intake_open(struct bus_intake **ret, const struct bus_conf *conf,
+			      struct bus_err *err);
+void bus_intake_close(struct bus_intake *in);
+
+/* The patterns a consumer's own queue is bound to: step 6. */
+struct bus_bindings {
+	char **pattern;
+	size_t count;
+};
+
+/* What has been learned about a message that is believed. */
+struct bus_belief {
+	struct bus_event *event;		/* the receiver frees it */
+	struct bus_hash leaf;
+	struct bus_signer signer;
+	const struct bus_proof *proof;		/* valid until the next check */
+};
+
+/*
+ * BUS_OK, or the failure's own code; BUS_E_NOMEM and BUS_E_TEMP say nothing
+ * about the message.  bindings NULL: the message comes from no consumer's queue.
+ */
+enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *m,
+			       const struct bus_bindings *bindings, struct bus_belief *ret,
+			       struct bus_err *err);
+
+#endif

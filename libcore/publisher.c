@@ -1,0 +1,418 @@
+#include "config.h"
+
+#include "publisher.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "history.h"
+#include "outbox.h"
+#include "sign.h"
+#include "signed_batch.h"
+#include "timestamp.h"
+
+enum {
+	WINDOW = 2048,		/* events on their way: more gives no speed (measured) */
+	SAVE_EVERY = 512,	/* confirms, at most, that a crash makes us forget */
+	BURST = 256,		/* events published before we listen again */
+	OUTBOX_WAIT_MS = 30000
+};
+
+/* A log may have been copied a while before its last confirm was noted. */
+static const int64_t slack_us = 3600 * 1000000LL;
+
+struct bus_publisher {
+	const struct bus_conf *conf;
+	const struct bus_conf_service *service;
+	const struct bus_say *say;
+	char *directory;
+	struct bus_outbox *box;
+	struct bus_keyring *ring;
+	char origin[BUS_ORIGIN_MAX + 1];
+
+	struct bus_broker *broker;	/* NULL: not connected */
+	struct bus_signed_batch *batch;	/* holds `next`; NULL: to be loaded */
+	struct bus_buf proof;
+	bool blocked;
+	/*
+	 * Events below `saved` are noted as sent, those below `confirmed` are
+	 * confirmed, those below `next` are published on this connection, where
+	 * the broker's number 1 was event `first`.  Confirms may come in any
+	 * order: done[] says which events from `confirmed` on have theirs.
+	 */
+	uint64_t first, saved, confirmed, next;
+	bool done[WINDOW];
+	int64_t progress_us;		/* when something last moved */
+};
+
+void bus_say(const struct bus_say *say, const char *fmt, ...)
+{
+	char text[800];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	say->line(say->arg, text);
+}
+
+enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_conf *conf,
+				 const struct bus_conf_service *service,
+				 const struct bus_say *say, struct bus_err *err)
+{
+	struct bus_publisher *p = calloc(1, sizeof(*p));
+	struct bus_outbox_params params = {
+		.name = service->origin,
+		.environment = conf->environment,
+		.service = service->name,
+		.max_event_size = conf->max_event_size,
+		.create = true,
+		.wait_ms = OUTBOX_WAIT_MS,
+	};
+	enum bus_code rc;
+
+	if (!p)
+		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	p->conf = conf;
+	p->service = service;
+	p->say = say;
+	p->proof.max = BUS_PROOF_MAX;
+	p->directory = bus_conf_outbox_dir(conf, service->name);
+	if (!p->directory) {
+		rc = bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+		goto out;
+	}
+	params.directory = p->directory;
+	if (!conf->signing_homedir) {
+		rc = bus_fail(err, BUS_E_CONFIG, "%s: no signing section; see debmsg.conf(5)",
+			      conf->path);
+		goto out;
+	}
+	rc = bus_outbox_open(&p->box, &params, err);
+	if (!rc)
+		rc = bus_outbox_claim(p->box, err);
+	if (!rc)
+		rc = bus_keyring_open(&p->ring, conf->signing_homedir, err);
+	if (rc)
+		goto out;
+	*ret = p;
+	p = NULL;
+out:
+	bus_publisher_close(p);
+	return rc;
+}
+
+void bus_publisher_close(struct bus_publisher *p)
+{
+	if (!p)
+		return;
+	bus_publisher_disconnect(p);
+	bus_outbox_close(p->box);
+	bus_keyring_close(p->ring);
+	bus_buf_finish(&p->proof);
+	free(p->directory);
+	free(p);
+}
+
+/* What the broker has of this log that our outbox does not. */
+static enum bus_code check_message(struct bus_publisher *p, const struct bus_outbox_state *state,
+				   const struct bus_message *m, struct bus_err *err)
+{
+	const size_t origin_len = strlen(state->origin);
+	struct bus_proof *proof;
+	struct bus_signer signer;
+	enum bus_code rc;
+
+	if (!m->message_id || strncmp(m->message_id, state->origin, origin_len) != 0 || !m->proof)
+		return BUS_OK;
+	proof = calloc(1, sizeof(*proof));
+	if (!proof)
+		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	rc = bus_proof_parse(proof, m->proof, m->proof_len, NULL);
+	if (rc || strcmp(proof->checkpoint.origin, state->origin) != 0 ||
+	    proof->checkpoint.size <= state->signed_size) {
+		free(proof);
+		return BUS_OK;
+	}
+	/* Only our own signature counts: anybody could send a number. */
+	rc = bus_keyring_verify(p->ring, proof->signed_text, proof->signed_len,
+				proof->signature[0].bytes, proof->signature[0].len, &signer, err);
+	if (!rc)
+		rc = bus_fail(err, BUS_E_CONFIG,
+			      "the log in the broker is ahead: %" PRIu64 " events of %s are signed "
+			      "there, %" PRIu64 " here, so this outbox was restored from an old "
+			      "copy; nothing was signed. Begin a new log with: debmsg outbox "
+			      "new-epoch --service %s", proof->checkpoint.size, state->origin,
+			      state->signed_size, p->service->name);
+	else if (bus_code_info[rc].fate == BUS_FATE_PARK)
+		rc = BUS_OK;
+	free(proof);
+	return rc;
+}
+
+/*
+ * Signing a tree of a size that was signed before, with other leaves in it,
+ * would convict us of equivocation.  So ask the broker first.
+ */
+static enum bus_code check_not_behind(struct bus_publisher *p,
+				      const struct bus_outbox_state *state, struct bus_err *err)
+{
+	const int64_t newest = state->sent_us > state->created_us ? state->sent_us
+								  : state->created_us;
+	enum bus_history_what what = BUS_HISTORY_NOTHING;
+	struct bus_history *h = NULL;
+	struct bus_message *m;
+	enum bus_code rc;
+
+	rc = bus_history_open(&h, p->conf, BUS_STREAM_TIME, newest - slack_us,
+			      "debmsg relay: is the log in the broker ahead?", err);
+	while (!rc && what != BUS_HISTORY_END) {
+		rc = bus_history_next(h, 1000, &what, &m, err);
+		if (!rc && what == BUS_HISTORY_MESSAGE) {
+			rc = check_message(p, state, m, err);
+			bus_message_free(m);
+		}
+	}
+	bus_history_close(h);
+	return rc;
+}
+
+enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err)
+{
+	struct bus_broker_login login = {
+		.conf = &p->conf->broker,
+		.user = p->service->user,
+		.password_file = p->service->password_file,
+	};
+	struct bus_outbox_state state;
+	char purpose[100];
+	enum bus_code rc;
+
+	snprintf(purpose, sizeof(purpose), "debmsg relay: %s", p->service->name);
+	login.purpose = purpose;
+	rc = bus_outbox_state(p->box, &state, err);
+	if (!rc)
+		rc = bus_broker_open(&p->broker, &login, err);
+	if (!rc)
+		rc = check_not_behind(p, &state, err);
+	if (!rc)
+		rc = bus_broker_confirms(p->broker, err);
+	if (rc) {
+		bus_publisher_disconnect(p);
+		return rc;
+	}
+	memcpy(p->origin, state.origin, sizeof(p->origin));
+	p->first = p->saved = p->confirmed = p->next = state.sent;
+	p->blocked = false;
+	p->progress_us = bus_time_now();
+	memset(p->done, 0, sizeof(p->done));
+	bus_say(p->say, "%s: connected to %s as %s; %" PRIu64 " events wait", p->service->name,
+		bus_broker_address(p->broker), bus_broker_user(p->broker), state.size - state.sent);
+	return BUS_OK;
+}
+
+void bus_publisher_disconnect(struct bus_publisher *p)
+{
+	/* What was confirmed need not be sent again. */
+	if (p->broker && p->confirmed > p->saved)
+		bus_outbox_sent(p->box, p->confirmed, NULL);
+	bus_broker_close(p->broker);
+	p->broker = NULL;
+	bus_signed_batch_free(p->batch);
+	p->batch = NULL;
+}
+
+bool bus_publisher_connected(const struct bus_publisher *p)
+{
+	return p->broker != NULL;
+}
+
+/* Event numbers up to one past `last` that the broker speaks of, made safe. */
+static enum bus_code note_confirm(struct bus_publisher *p, uint64_t tag, bool multiple,
+				  struct bus_err *err)
+{
+	const uint64_t last = p->first + tag - 1;
+	uint64_t id = multiple ? p->confirmed : last;
+
+	if (!tag || last < p->confirmed || last >= p->next)
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"the broker confirms what was not sent (number %" PRIu64 ")", tag);
+	for (; id <= last; id++)
+		p->done[id % WINDOW] = true;
+	while (p->confirmed < p->next && p->done[p->confirmed % WINDOW])
+		p->done[p->confirmed++ % WINDOW] = false;
+	p->progress_us = bus_time_now();
+	return BUS_OK;
+}
+
+static enum bus_code save_progress(struct bus_publisher *p, struct bus_err *err)
+{
+	enum bus_code rc;
+
+	if (p->confirmed == p->saved)
+		return BUS_OK;
+	rc = bus_outbox_sent(p->box, p->confirmed, err);
+	if (!rc)
+		p->saved = p->confirmed;
+	return rc;
+}
+
+static enum bus_code handle(struct bus_publisher *p, const struct bus_broker_event *ev,
+			    struct bus_err *err)
+{
+	switch (ev->what) {
+	case BUS_BROKER_CONFIRMED:
+		return note_confirm(p, ev->tag, ev->multiple, err);
+	case BUS_BROKER_REFUSED:
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"the broker refused an event (nack); is a queue or the stream in "
+				"trouble? nothing is lost, it will be sent again");
+	case BUS_BROKER_RETURNED:
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"unroutable: no queue takes event %s; the stream %s must be bound to "
+				"exchange %s with # (broker-config/load); nothing is lost, it will "
+				"be sent again", ev->text, bus_stream, bus_exchange);
+	case BUS_BROKER_BLOCKED:
+		p->blocked = true;
+		bus_say(p->say, "%s: the broker takes no events: %s; waiting", p->service->name,
+			ev->text);
+		return BUS_OK;
+	case BUS_BROKER_UNBLOCKED:
+		p->blocked = false;
+		bus_say(p->say, "%s: the broker takes events again", p->service->name);
+		return BUS_OK;
+	default:
+		return BUS_OK;
+	}
+}
+
+static enum bus_code listen_to_broker(struct bus_publisher *p, struct bus_err *err)
+{
+	struct bus_broker_event ev;
+	enum bus_code rc;
+
+	do {
+		rc = bus_broker_next(p->broker, 0, &ev, err);
+		if (!rc)
+			rc = handle(p, &ev, err);
+	} while (!rc && ev.what != BUS_BROKER_NOTHING);
+	if (!rc && (p->confirmed - p->saved >= SAVE_EVERY || p->confirmed == p->next))
+		rc = save_progress(p, err);
+	return rc;
+}
+
+static enum bus_code publish_one(struct bus_publisher *p, struct bus_err *err)
+{
+	const struct bus_outbox_event *ev = bus_signed_batch_event(p->batch, p->next);
+	char message_id[BUS_ORIGIN_MAX + 24];
+	struct bus_outgoing out = {
+		.exchange = bus_exchange,
+		.routing_key = ev->routing_key,
+		.type = ev->type,
+		.message_id = message_id,
+		.timestamp = ev->time_us / 1000000,
+		.body = ev->body,
+		.body_len = ev->body_len,
+	};
+	enum bus_code rc;
+
+	snprintf(message_id, sizeof(message_id), "%s/%" PRIu64, p->origin, ev->id);
+	bus_buf_clear(&p->proof);
+	bus_signed_batch_proof(p->batch, p->next, &p->proof);
+	rc = bus_buf_check(&p->proof, "relay: proof", err);
+	if (rc)
+		return rc;
+	out.proof = p->proof.p;
+	out.proof_len = p->proof.len;
+	rc = bus_broker_publish(p->broker, &out, err);
+	if (!rc)
+		p->next++;
+	return rc;
+}
+
+/* Publishes up to BURST events; *ret_more: there was no lack of them. */
+static enum bus_code publish_some(struct bus_publisher *p, bool *ret_more, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+	int i;
+
+	*ret_more = false;
+	if (p->next == p->confirmed)
+		p->progress_us = bus_time_now();	/* nothing was being waited for */
+	for (i = 0; !rc && i < BURST; i++) {
+		if (p->blocked || p->next - p->confirmed >= WINDOW)
+			return BUS_OK;
+		if (p->batch && p->next >= bus_signed_batch_end(p->batch)) {
+			bus_signed_batch_free(p->batch);
+			p->batch = NULL;
+		}
+		if (!p->batch)
+			rc = bus_signed_batch_load(&p->batch, p->box, p->next, p->ring,
+						   p->conf->signing_key, err);
+		if (rc || !p->batch)
+			return rc;
+		rc = publish_one(p, err);
+	}
+	*ret_more = true;
+	return rc;
+}
+
+enum bus_code bus_publisher_look(struct bus_publisher *p, struct bus_publisher_status *ret,
+				 struct bus_err *err)
+{
+	struct bus_outbox_state state;
+	enum bus_code rc;
+
+	rc = bus_outbox_state(p->box, &state, err);
+	if (rc)
+		return rc;
+	memset(ret, 0, sizeof(*ret));
+	ret->size = state.size;
+	ret->sent = state.sent;
+	ret->due_us = bus_outbox_checkpoint_due(&state);
+	return BUS_OK;
+}
+
+enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_status *ret,
+				 struct bus_err *err)
+{
+	int64_t now = bus_time_now();
+	bool more = false;
+	enum bus_code rc;
+
+	rc = listen_to_broker(p, err);
+	if (!rc)
+		rc = bus_publisher_look(p, ret, err);
+	if (!rc && now >= ret->due_us) {
+		rc = bus_outbox_append_checkpoint(p->box, err);
+		if (!rc)
+			rc = bus_publisher_look(p, ret, err);
+	}
+	if (!rc)
+		rc = publish_some(p, &more, err);
+	if (rc)
+		return rc;
+	ret->blocked = p->blocked;
+	ret->busy = more || bus_broker_pending(p->broker);
+	ret->stalled_us = p->next > p->confirmed || p->blocked ? now - p->progress_us : 0;
+	return BUS_OK;
+}
+
+int bus_publisher_fd(const struct bus_publisher *p)
+{
+	return p->broker ? bus_broker_fd(p->broker) : -1;
+}
+
+const char *bus_publisher_directory(const struct bus_publisher *p)
+{
+	return p->directory;
+}
+
+const char *bus_publisher_name(const struct bus_publisher *p)
+{
+	return p->service->name;
+}

@@ -1,0 +1,62 @@
+#ifndef BUS_PUBLISHER_H
+#define BUS_PUBLISHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf.h"
+#include "err.h"
+
+/*
+ * One log on its way to the broker: outbox -> batch -> proof -> signature ->
+ * publish -> confirm -> outbox: sent.  relay.h runs one for each service.
+ *
+ *	bus_publisher_open()		the outbox is ours alone from here on
+ *	bus_publisher_connect()		checks that the broker's log is not ahead
+ *	bus_publisher_pump() ...	all that can be done without waiting
+ *	bus_publisher_disconnect()	after any failure; then connect again
+ *
+ * Nothing is signed before the first successful connect: only then is it known
+ * that this outbox is the newest there is of its log.
+ */
+struct bus_publisher;
+
+/* How programs hear what happens: one line, no newline. */
+struct bus_say {
+	void (*line)(void *arg, const char *text);
+	void *arg;
+};
+void bus_say(const struct bus_say *say, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_conf *conf,
+				 const struct bus_conf_service *service,
+				 const struct bus_say *say, struct bus_err *err);
+void bus_publisher_close(struct bus_publisher *p);
+
+/*
+ * BUS_E_CONFIG where the operator must act; among others, where the outbox was
+ * restored from an old copy.
+ */
+enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err);
+void bus_publisher_disconnect(struct bus_publisher *p);
+bool bus_publisher_connected(const struct bus_publisher *p);
+
+struct bus_publisher_status {
+	uint64_t size, sent;		/* events in the log; of these, confirmed */
+	bool blocked;			/* the broker takes nothing at the moment */
+	bool busy;			/* more can be done at once: pump again */
+	int64_t due_us;			/* when to pump again at the latest, for a bus.checkpoint */
+	int64_t stalled_us;		/* how long we have been waiting for a confirm */
+};
+/* How the outbox stands, without talking to the broker. */
+enum bus_code bus_publisher_look(struct bus_publisher *p, struct bus_publisher_status *ret,
+				 struct bus_err *err);
+enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_status *ret,
+				 struct bus_err *err);
+
+int bus_publisher_fd(const struct bus_publisher *p);	/* -1: not connected */
+const char *bus_publisher_directory(const struct bus_publisher *p);	/* its outbox */
+const char *bus_publisher_name(const struct bus_publisher *p);		/* of the service */
+
+#endif

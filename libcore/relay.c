@@ -1,0 +1,272 @@
+#include "config.h"
+
+#include "relay.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "timestamp.h"
+
+enum {
+	BACKOFF_FIRST_MS = 500,
+	BACKOFF_MAX_MS = 30000,
+	WAIT_MAX_MS = 5000,	/* heartbeats are answered when we pump */
+	STALL_MS = 60000	/* an answer that takes longer will not come */
+};
+
+/* One log and how it fares. */
+struct line {
+	struct bus_publisher *publisher;
+	bool aside;			/* needs its operator, or is done with */
+	unsigned int attempts;		/* failures in a row */
+	int64_t retry_us;		/* when to connect again */
+	struct bus_publisher_status status;
+	bool drained;			/* nothing is unsent, as far as the last look went */
+	unsigned long long told;	/* `sent` at the last line about it */
+};
+
+struct bus_relay {
+	const struct bus_conf *conf;
+	const struct bus_relay_options *options;
+	struct line *line;
+	size_t count;
+	int inotify;
+	enum bus_code worst;		/* the first failure of a log set aside */
+	struct bus_err why;
+};
+
+int bus_relay_backoff_ms(unsigned int attempt, unsigned int random)
+{
+	int ms = attempt < 6 ? BACKOFF_FIRST_MS << attempt : BACKOFF_MAX_MS;
+
+	/* between half and the whole, so that many relays do not come back as one */
+	return ms / 2 + (int)(random % (unsigned int)(ms / 2 + 1));
+}
+
+static unsigned int random_number(void)
+{
+	unsigned int r = 0;
+
+	/* jitter needs no quality: 0 will do if the kernel has none yet */
+	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != (ssize_t)sizeof(r))
+		r = 0;
+	return r;
+}
+
+/* Which failures go away by themselves? */
+static bool will_pass(enum bus_code rc)
+{
+	return rc == BUS_E_UNAVAILABLE || rc == BUS_E_TEMP || rc == BUS_E_NOMEM;
+}
+
+static void set_aside(struct bus_relay *r, struct line *line, const char *name, enum bus_code rc,
+		      const struct bus_err *err)
+{
+	bus_say(&r->options->say, "%s: %s", name, err->text);
+	line->aside = true;
+	if (!r->worst) {
+		r->worst = rc;
+		r->why = *err;
+	}
+}
+
+static void failed(struct bus_relay *r, struct line *line, enum bus_code rc,
+		   const struct bus_err *err)
+{
+	const char *name = bus_publisher_name(line->publisher);
+	int ms;
+
+	bus_publisher_disconnect(line->publisher);
+	if (r->options->once || !will_pass(rc)) {
+		set_aside(r, line, name, rc, err);
+		return;
+	}
+	ms = bus_relay_backoff_ms(line->attempts++, random_number());
+	line->retry_us = bus_time_now() + (int64_t)ms * 1000;
+	bus_say(&r->options->say, "%s: %s; trying again in %d.%d s", name, err->text, ms / 1000,
+		ms % 1000 / 100);
+}
+
+static void tell_drained(struct bus_relay *r, struct line *line)
+{
+	const struct bus_publisher_status *s = &line->status;
+
+	line->drained = s->sent == s->size;
+	if (r->options->progress && (line->told != s->sent || line->drained))
+		r->options->progress(r->options->progress_arg,
+				     bus_publisher_name(line->publisher), s->sent, s->size);
+	if (!line->drained || line->told == s->sent)
+		return;
+	bus_say(&r->options->say, "%s: all %llu events of the log are confirmed",
+		bus_publisher_name(line->publisher), (unsigned long long)s->sent);
+	line->told = s->sent;
+}
+
+static void step(struct bus_relay *r, struct line *line)
+{
+	struct bus_err err = { BUS_OK, "" };
+	enum bus_code rc = BUS_OK;
+
+	if (line->aside || bus_time_now() < line->retry_us)
+		return;
+	if (r->options->once && !bus_publisher_connected(line->publisher)) {
+		rc = bus_publisher_look(line->publisher, &line->status, &err);
+		line->drained = !rc && line->status.sent == line->status.size &&
+				bus_time_now() < line->status.due_us;
+		if (line->drained)
+			return;
+	}
+	if (!rc && !bus_publisher_connected(line->publisher))
+		rc = bus_publisher_connect(line->publisher, &err);
+	if (!rc)
+		rc = bus_publisher_pump(line->publisher, &line->status, &err);
+	if (!rc && line->status.stalled_us > STALL_MS * 1000LL &&
+	    (r->options->once || !line->status.blocked))
+		rc = bus_fail(&err, BUS_E_UNAVAILABLE, "%s for 60 s; nothing is lost",
+			      line->status.blocked ? "the broker took no events"
+						   : "no confirm from the broker");
+	if (rc) {
+		failed(r, line, rc, &err);
+		return;
+	}
+	line->attempts = 0;
+	line->retry_us = 0;
+	tell_drained(r, line);
+}
+
+/* How long may we wait for something to happen? */
+static int wait_ms(const struct bus_relay *r)
+{
+	int64_t now = bus_time_now(), until = now + WAIT_MAX_MS * 1000LL;
+	size_t i;
+
+	for (i = 0; i < r->count; i++) {
+		const struct line *line = &r->line[i];
+		int64_t due;
+
+		if (line->aside)
+			continue;
+		if (!bus_publisher_connected(line->publisher))
+			due = line->retry_us;
+		else
+			due = line->status.busy ? now : line->status.due_us;
+		until = due < until ? due : until;
+	}
+	return until <= now ? 0 : (int)((until - now + 999) / 1000);
+}
+
+static void drain_inotify(int fd)
+{
+	char buf[4096];
+
+	/* what changed does not matter: every log is looked at */
+	while (read(fd, buf, sizeof(buf)) > 0)
+		;
+}
+
+/* False: somebody wants us to stop. */
+static bool wait_for_something(const struct bus_relay *r, struct pollfd *fds)
+{
+	nfds_t n = 0;
+	size_t i;
+
+	fds[n++] = (struct pollfd){ .fd = r->options->stop_fd, .events = POLLIN };
+	fds[n++] = (struct pollfd){ .fd = r->inotify, .events = POLLIN };
+	for (i = 0; i < r->count; i++)
+		if (!r->line[i].aside && bus_publisher_connected(r->line[i].publisher))
+			fds[n++] = (struct pollfd){ .fd = bus_publisher_fd(r->line[i].publisher),
+						    .events = POLLIN };
+	if (poll(fds, n, wait_ms(r)) < 0)
+		return true;	/* EINTR: look again */
+	if (fds[1].revents & POLLIN)
+		drain_inotify(r->inotify);
+	return !fds[0].revents;
+}
+
+static bool anything_left(const struct bus_relay *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->count; i++)
+		if (!r->line[i].aside && !(r->options->once && r->line[i].drained))
+			return true;
+	return false;
+}
+
+static enum bus_code loop(struct bus_relay *r, struct bus_err *err)
+{
+	struct pollfd *fds = calloc(r->count + 2, sizeof(*fds));
+	size_t i;
+
+	if (!fds)
+		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	do {
+		for (i = 0; i < r->count; i++)
+			step(r, &r->line[i]);
+	} while (anything_left(r) && wait_for_something(r, fds));
+	free(fds);
+	return BUS_OK;
+}
+
+static void open_line(struct bus_relay *r, const struct bus_conf_service *service)
+{
+	struct line *line = &r->line[r->count++];
+	struct bus_err err = { BUS_OK, "" };
+	enum bus_code rc;
+
+	rc = bus_publisher_open(&line->publisher, r->conf, service, &r->options->say, &err);
+	if (!rc && inotify_add_watch(r->inotify, bus_publisher_directory(line->publisher),
+				     IN_MODIFY | IN_CREATE) < 0)
+		rc = bus_fail(&err, BUS_E_TEMP, "cannot watch %s: %s",
+			      bus_publisher_directory(line->publisher), strerror(errno));
+	if (rc)
+		set_aside(r, line, service->name, rc, &err);
+}
+
+static enum bus_code open_all(struct bus_relay *r, struct bus_err *err)
+{
+	size_t i;
+
+	r->line = calloc(r->conf->service_count + 1, sizeof(*r->line));
+	if (!r->line)
+		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	r->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (r->inotify < 0)
+		return bus_fail(err, BUS_E_TEMP, "relay: inotify: %s; see "
+				"/proc/sys/fs/inotify/max_user_instances", strerror(errno));
+	for (i = 0; i < r->conf->service_count; i++)
+		if (r->conf->service[i].user)
+			open_line(r, &r->conf->service[i]);
+	if (!r->count)
+		return bus_fail(err, BUS_E_CONFIG,
+				"%s: no service section with a user: there is nothing to relay",
+				r->conf->path);
+	return BUS_OK;
+}
+
+enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_options *options,
+			    struct bus_err *err)
+{
+	struct bus_relay r = { .conf = conf, .options = options, .inotify = -1 };
+	enum bus_code rc;
+	size_t i;
+
+	rc = open_all(&r, err);
+	if (!rc)
+		rc = loop(&r, err);
+	for (i = 0; i < r.count; i++)
+		bus_publisher_close(r.line[i].publisher);
+	free(r.line);
+	if (r.inotify >= 0)
+		close(r.inotify);
+	if (!rc && r.worst) {
+		*err = r.why;
+		rc = r.worst;
+	}
+	return rc;
+}

@@ -1,0 +1,173 @@
+#include "config.h"
+
+#include "signed_batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "merkle.h"
+
+struct bus_signed_batch {
+	struct bus_outbox_checkpoint before;	/* where the batch begins */
+	uint64_t limit;				/* where its checkpoint ends it; 0: not signed yet */
+	size_t count, bytes;
+	struct bus_outbox_event event[BUS_SIGNED_BATCH_MAX];
+	struct bus_hash leaf[BUS_SIGNED_BATCH_MAX];
+	struct bus_batch *tree;
+	char *note;
+};
+
+void bus_signed_batch_free(struct bus_signed_batch *batch)
+{
+	size_t i;
+
+	if (!batch)
+		return;
+	for (i = 0; i < batch->count; i++)
+		free((void *)(uintptr_t)batch->event[i].type);
+	bus_outbox_checkpoint_finish(&batch->before);
+	bus_batch_free(batch->tree);
+	free(batch->note);
+	free(batch);
+}
+
+/* Copies an event: type, routing key and body in one piece of memory. */
+static enum bus_code keep(void *arg, const struct bus_outbox_event *ev, struct bus_err *err)
+{
+	struct bus_signed_batch *batch = arg;
+	const size_t type_len = strlen(ev->type) + 1, key_len = strlen(ev->routing_key) + 1;
+	struct bus_outbox_event *copy = &batch->event[batch->count];
+	char *p;
+
+	/* A signed batch is as it was; a new one ends where it gets large. */
+	if (batch->count == BUS_SIGNED_BATCH_MAX ||
+	    (!batch->limit && batch->count &&
+	     batch->bytes + ev->body_len > BUS_SIGNED_BATCH_BYTES_MAX))
+		return BUS_E_NO;
+	if (ev->id != batch->before.range.size + batch->count)
+		return bus_fail(err, BUS_E_CONFIG,
+				"outbox: event %llu is missing; restore the outbox from a copy, or "
+				"begin a new log with debmsg outbox new-epoch",
+				(unsigned long long)(batch->before.range.size + batch->count));
+	p = malloc(type_len + key_len + ev->body_len);
+	if (!p)
+		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	*copy = *ev;
+	copy->type = memcpy(p, ev->type, type_len);
+	copy->routing_key = memcpy(p + type_len, ev->routing_key, key_len);
+	copy->body = memcpy(p + type_len + key_len, ev->body, ev->body_len);
+	bus_merkle_leaf(&batch->leaf[batch->count++], ev->body, ev->body_len);
+	batch->bytes += ev->body_len;
+	return BUS_OK;
+}
+
+/* Signs a checkpoint at the batch's end, and stores it before anybody can see it. */
+static enum bus_code sign_batch(struct bus_signed_batch *batch, struct bus_outbox *box,
+				struct bus_keyring *ring, const char *key, struct bus_err *err)
+{
+	struct bus_buf text = BUS_BUF_INIT(BUS_PROOF_MAX), note = BUS_BUF_INIT(BUS_PROOF_MAX);
+	struct bus_buf signature = BUS_BUF_INIT(BUS_SIGNATURE_MAX);
+	struct bus_range range = batch->before.range;
+	struct bus_outbox_state state;
+	struct bus_checkpoint cp;
+	struct bus_signer signer;
+	enum bus_code rc;
+	size_t i;
+
+	rc = bus_outbox_state(box, &state, err);
+	if (rc)
+		return rc;
+	for (i = 0; i < batch->count; i++)
+		bus_range_append(&range, &batch->leaf[i]);
+	memcpy(cp.origin, state.origin, sizeof(cp.origin));
+	cp.size = range.size;
+	bus_range_root(&range, &cp.root);
+	bus_checkpoint_format(&text, &cp);
+	rc = bus_buf_check(&text, "relay", err);
+	if (!rc)
+		rc = bus_keyring_sign(ring, key, text.p, text.len, &signature, &signer, err);
+	if (!rc) {
+		bus_note_format(&note, &text, cp.origin, signer.subkey, signature.p, signature.len);
+		rc = bus_buf_check(&note, "relay", err);
+	}
+	if (!rc)
+		rc = bus_outbox_checkpoint_save(box, &range, note.p, err);
+	if (!rc)
+		batch->note = bus_buf_detach(&note);
+	bus_buf_finish(&text);
+	bus_buf_finish(&note);
+	bus_buf_finish(&signature);
+	return rc;
+}
+
+static enum bus_code load(struct bus_signed_batch *batch, struct bus_outbox *box, uint64_t id,
+			  struct bus_err *err)
+{
+	struct bus_outbox_checkpoint after = { 0 };
+	enum bus_code rc;
+
+	rc = bus_outbox_checkpoint_before(box, id, &batch->before, err);
+	if (!rc)
+		rc = bus_outbox_checkpoint_after(box, id, &after, err);
+	if (rc)
+		return rc;
+	batch->limit = after.range.size;
+	batch->note = after.note;
+	rc = bus_outbox_each(box, batch->before.range.size, batch->limit ? batch->limit : INT64_MAX,
+			     keep, batch, err);
+	if (!rc && batch->limit && batch->before.range.size + batch->count != batch->limit)
+		rc = bus_fail(err, BUS_E_CONFIG,
+			      "outbox: events before %llu are missing; restore the outbox from a "
+			      "copy, or begin a new log with debmsg outbox new-epoch",
+			      (unsigned long long)batch->limit);
+	return rc;
+}
+
+enum bus_code bus_signed_batch_load(struct bus_signed_batch **ret, struct bus_outbox *box,
+				    uint64_t id, struct bus_keyring *ring, const char *key,
+				    struct bus_err *err)
+{
+	struct bus_signed_batch *batch = calloc(1, sizeof(*batch));
+	enum bus_code rc;
+
+	if (!batch)
+		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	rc = load(batch, box, id, err);
+	if (rc || batch->before.range.size + batch->count <= id) {
+		bus_signed_batch_free(batch);
+		if (!rc)
+			*ret = NULL;
+		return rc;
+	}
+	if (!batch->note)
+		rc = sign_batch(batch, box, ring, key, err);
+	if (!rc)
+		batch->tree = bus_batch_new(&batch->before.range, batch->leaf, batch->count);
+	if (!rc && !batch->tree)
+		rc = bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	if (rc)
+		bus_signed_batch_free(batch);
+	else
+		*ret = batch;
+	return rc;
+}
+
+uint64_t bus_signed_batch_end(const struct bus_signed_batch *batch)
+{
+	return batch->before.range.size + batch->count;
+}
+
+const struct bus_outbox_event *bus_signed_batch_event(const struct bus_signed_batch *batch,
+						      uint64_t id)
+{
+	return &batch->event[id - batch->before.range.size];
+}
+
+void bus_signed_batch_proof(const struct bus_signed_batch *batch, uint64_t id,
+			    struct bus_buf *out)
+{
+	struct bus_hash path[BUS_PATH_MAX];
+	unsigned int n = bus_batch_path(batch->tree, (size_t)(id - batch->before.range.size), path);
+
+	bus_proof_format(out, id, path, n, batch->note);
+}

@@ -1,0 +1,38 @@
+#ifndef BUS_SIGNED_BATCH_H
+#define BUS_SIGNED_BATCH_H
+
+#include "outbox.h"
+#include "sign.h"
+
+/*
+ * The events that one checkpoint covers and the one before it does not, with
+ * their proofs: what the relay sends as one.
+ *
+ * A batch whose checkpoint is in the outbox already, because a relay died, is
+ * loaded with that checkpoint; only events that none covers are signed anew.
+ */
+enum {
+	BUS_SIGNED_BATCH_MAX = 1024,			/* events */
+	BUS_SIGNED_BATCH_BYTES_MAX = 4 * 1024 * 1024	/* of bodies */
+};
+
+struct bus_signed_batch;
+
+/*
+ * The batch that holds event `id`; *ret is NULL if there is no such event yet.
+ * The checkpoint is on the disk when this returns.
+ */
+enum bus_code bus_signed_batch_load(struct bus_signed_batch **ret, struct bus_outbox *box,
+				    uint64_t id, struct bus_keyring *ring, const char *key,
+				    struct bus_err *err);
+void bus_signed_batch_free(struct bus_signed_batch *batch);
+
+uint64_t bus_signed_batch_end(const struct bus_signed_batch *batch);	/* one past its last id */
+
+/* id must be in the batch; the event's pointers live as long as the batch. */
+const struct bus_outbox_event *bus_signed_batch_event(const struct bus_signed_batch *batch,
+						      uint64_t id);
+void bus_signed_batch_proof(const struct bus_signed_batch *batch, uint64_t id,
+			    struct bus_buf *out);
+
+#endif
