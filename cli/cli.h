@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "bindings.h"
 #include "conf.h"
 #include "err.h"
 #include "intake.h"
@@ -53,9 +54,8 @@ bool cli_time(int64_t *ret_us, const char *option, const char *text);
 /* Readable once SIGINT or SIGTERM came. */
 int cli_stop_fd(void);
 
-/* Patterns from the command line, made whole; NULL-terminated.  NULL: said why. */
-char **cli_patterns(char **argv, int count);
-void cli_patterns_free(char **patterns);
+/* Adds patterns from the command line, made whole; false: said what is wrong. */
+bool cli_patterns(struct bus_bindings *ret, char **argv, int count);
 
 /* -- how events are printed (format.c) -- */
 

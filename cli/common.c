@@ -148,36 +148,17 @@ int cli_stop_fd(void)
 	return stop_pipe[0];
 }
 
-char **cli_patterns(char **argv, int count)
+bool cli_patterns(struct bus_bindings *ret, char **argv, int count)
 {
-	char **patterns = calloc((size_t)count + 1, sizeof(*patterns));
 	char pattern[BUS_KEY_MAX + 1];
 	struct bus_err err;
 	int i;
 
-	for (i = 0; patterns && i < count; i++) {
-		if (bus_topic_expand(pattern, argv[i], &err)) {
+	for (i = 0; i < count; i++)
+		if (bus_topic_expand(pattern, argv[i], &err) ||
+		    bus_bindings_add(ret, pattern, &err)) {
 			cli_usage("%s", err.text);
-			cli_patterns_free(patterns);
-			return NULL;
+			return false;
 		}
-		patterns[i] = strdup(pattern);
-		if (!patterns[i])
-			break;
-	}
-	if (!patterns || i < count) {
-		cli_say(NULL, "out of memory");
-		cli_patterns_free(patterns);
-		return NULL;
-	}
-	return patterns;
-}
-
-void cli_patterns_free(char **patterns)
-{
-	size_t i;
-
-	for (i = 0; patterns && patterns[i]; i++)
-		free(patterns[i]);
-	free(patterns);
+	return true;
 }

@@ -3,7 +3,6 @@
 #include "consumer.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -29,8 +28,7 @@ enum format { FORMAT_JSON, FORMAT_LINE, FORMAT_EXPORT };
 
 struct consume {
 	enum format format;
-	const char **bind;
-	int bind_count;
+	struct bus_bindings bind;
 	unsigned long long limit, idle;
 	const char *queue;
 };
@@ -98,7 +96,7 @@ static bool parse_options(struct consume *c, int argc, char **argv)
 			c->queue = optarg;
 			break;
 		case 'b':
-			c->bind[c->bind_count++] = optarg;
+			ok = cli_patterns(&c->bind, &optarg, 1);
 			break;
 		case 'j':
 			c->format = FORMAT_JSON;
@@ -126,11 +124,11 @@ static bool parse_options(struct consume *c, int argc, char **argv)
 	return ok;
 }
 
-static enum bus_code consume(struct consume *c, char **patterns, struct bus_err *err)
+static enum bus_code consume(struct consume *c, struct bus_err *err)
 {
 	struct bus_consumer_options options = {
 		.queue = c->queue,
-		.bind = (const char *const *)patterns,
+		.bind = &c->bind,
 		.limit = c->limit,
 		.idle_s = (int)c->idle,
 		.say = { .line = cli_say },
@@ -158,19 +156,14 @@ static int run(int argc, char **argv)
 {
 	struct consume c = { .format = FORMAT_JSON };
 	struct bus_err err = { BUS_OK, "" };
-	char **patterns = NULL;
 	int status = EX_USAGE;
 	enum bus_code rc;
 
-	c.bind = calloc((size_t)argc + 1, sizeof(*c.bind));
-	if (c.bind && parse_options(&c, argc, argv))
-		patterns = cli_patterns((char **)(uintptr_t)c.bind, c.bind_count);
-	if (patterns) {
-		rc = consume(&c, patterns, &err);
+	if (parse_options(&c, argc, argv)) {
+		rc = consume(&c, &err);
 		status = cli_finish(rc ? cli_fail(rc, &err) : EX_OK);
 	}
-	cli_patterns_free(patterns);
-	free(c.bind);
+	bus_bindings_finish(&c.bind);
 	return status;
 }
 

@@ -5,9 +5,7 @@
 #include <sysexits.h>
 
 #include "cli.h"
-#include "proof.h"
 #include "reader.h"
-#include "topic.h"
 
 static const char help[] =
 	"usage: debmsg export [PATTERN]... [OPTION]...\n"
@@ -21,7 +19,7 @@ static const char help[] =
 	"  -c, --config FILE\n";
 
 struct export {
-	char **patterns;
+	struct bus_bindings patterns;
 	const char *log;
 	int64_t since_us;
 };
@@ -37,12 +35,9 @@ static bool is_of_log(const struct bus_message *m, const char *log)
 static enum bus_code copy(void *arg, const struct bus_message *m, struct bus_err *err)
 {
 	const struct export *e = arg;
-	bool wanted = !e->patterns[0];
-	size_t i;
 
-	for (i = 0; e->patterns[i] && !wanted; i++)
-		wanted = bus_topic_match(e->patterns[i], m->routing_key);
-	if (!wanted || (e->log && !is_of_log(m, e->log)))
+	if (!bus_bindings_match(&e->patterns, m->routing_key) ||
+	    (e->log && !is_of_log(m, e->log)))
 		return BUS_OK;
 	return ferror(stdout) ? BUS_E_NO : cli_print_export(stdout, m, err);
 }
@@ -65,9 +60,9 @@ static bool parse_options(struct export *e, int argc, char **argv)
 		else
 			e->log = optarg;
 	}
-	if (ok)
-		e->patterns = cli_patterns(argv + optind, argc - optind);
-	return ok && e->patterns;
+	if (ok && optind == argc)
+		return bus_bindings_add(&e->patterns, "#", NULL) == BUS_OK;
+	return ok && cli_patterns(&e->patterns, argv + optind, argc - optind);
 }
 
 static int run(int argc, char **argv)
@@ -92,7 +87,7 @@ static int run(int argc, char **argv)
 	status = cli_finish(rc ? cli_fail(rc, &err) : EX_OK);
 out:
 	bus_conf_free(conf);
-	cli_patterns_free(e.patterns);
+	bus_bindings_finish(&e.patterns);
 	return status;
 }
 

@@ -7,7 +7,6 @@
 
 #include "cli.h"
 #include "reader.h"
-#include "topic.h"
 
 static const char help[] =
 	"usage: debmsg tail [PATTERN]... [OPTION]...\n"
@@ -23,25 +22,11 @@ static const char help[] =
 
 struct tail {
 	struct bus_intake *intake;
-	char **patterns;
+	struct bus_bindings patterns;
 	bool json, colour;
 	int64_t since_us;		/* 0: from now on */
 	unsigned long long limit, count;
 };
-
-static bool is_wanted(const struct tail *t, const char *key, const char *type)
-{
-	const bool checkpoint = type && bus_type_is_checkpoint(type);
-	size_t i;
-
-	if (!t->patterns[0])
-		return !checkpoint;
-	for (i = 0; t->patterns[i]; i++)
-		if (bus_topic_match(t->patterns[i], key) &&
-		    (!checkpoint || bus_topic_names_checkpoint(t->patterns[i])))
-			return true;
-	return false;
-}
 
 static void print_disbelief(const struct tail *t, const struct bus_message *m, enum bus_code rc,
 			    const char *why)
@@ -61,7 +46,7 @@ static enum bus_code show(void *arg, const struct bus_message *m, struct bus_err
 	struct tail *t = arg;
 	enum bus_code rc;
 
-	if (!is_wanted(t, m->routing_key, NULL))
+	if (!bus_bindings_match(&t->patterns, m->routing_key))
 		return BUS_OK;
 	rc = bus_intake_check(t->intake, m, NULL, &belief, &why);
 	if (rc && bus_code_info[rc].fate == BUS_FATE_PARK) {
@@ -70,7 +55,7 @@ static enum bus_code show(void *arg, const struct bus_message *m, struct bus_err
 	}
 	if (rc)
 		return bus_fail(err, rc, "%s", why.text);
-	if (is_wanted(t, m->routing_key, belief.event->type)) {
+	if (bus_bindings_want(&t->patterns, m->routing_key, belief.event->type)) {
 		if (t->json)
 			cli_print_json(stdout, m);
 		else
@@ -110,9 +95,9 @@ static bool parse_options(struct tail *t, int argc, char **argv)
 		else
 			t->json = true;
 	}
-	if (ok)
-		t->patterns = cli_patterns(argv + optind, argc - optind);
-	return ok && t->patterns;
+	if (ok && optind == argc)
+		return bus_bindings_add(&t->patterns, "#", NULL) == BUS_OK;
+	return ok && cli_patterns(&t->patterns, argv + optind, argc - optind);
 }
 
 static int run(int argc, char **argv)
@@ -139,7 +124,7 @@ static int run(int argc, char **argv)
 out:
 	bus_intake_close(t.intake);
 	bus_conf_free(conf);
-	cli_patterns_free(t.patterns);
+	bus_bindings_finish(&t.patterns);
 	return status;
 }
 

@@ -17,7 +17,6 @@ enum {
 	PREFETCH = 500,
 	GROUP_MAX = 250,	/* messages between two acknowledgements */
 	QUEUE_MAX = 100,	/* characters of a queue's name */
-	BINDINGS_MAX = 200,
 	LISTEN_MS = 5000,	/* heartbeats are answered when we listen */
 	CONFIRM_MS = 30000
 };
@@ -41,75 +40,33 @@ struct bus_consumer {
 
 /* -- bindings -- */
 
-static enum bus_code add_pattern(struct bus_bindings *list, const char *pattern,
-				 struct bus_err *err)
-{
-	size_t i;
-
-	for (i = 0; i < list->count; i++)
-		if (strcmp(list->pattern[i], pattern) == 0)
-			return BUS_OK;
-	if (list->count == BINDINGS_MAX)
-		return bus_fail(err, BUS_E_USAGE, "consume: more than %d patterns", BINDINGS_MAX);
-	if (!list->pattern)
-		list->pattern = calloc(BINDINGS_MAX, sizeof(*list->pattern));
-	if (list->pattern)
-		list->pattern[list->count] = strdup(pattern);
-	if (!list->pattern || !list->pattern[list->count])
-		return bus_fail(err, BUS_E_NOMEM, "consume: out of memory");
-	list->count++;
-	return BUS_OK;
-}
-
-static void free_patterns(struct bus_bindings *list)
-{
-	while (list->count)
-		free(list->pattern[--list->count]);
-	free(list->pattern);
-	list->pattern = NULL;
-}
-
 static enum bus_code remember(void *arg, const char *pattern, struct bus_err *err)
 {
 	struct bus_consumer *c = arg;
 
-	return add_pattern(&c->wanted, pattern, err);
+	return bus_bindings_add(&c->wanted, pattern, err);
 }
 
 /* What is wanted now, and what the queue was bound to before, which it still is. */
 static enum bus_code collect_bindings(struct bus_consumer *c, struct bus_err *err)
 {
-	const char *const *pattern = c->options->bind;
+	const struct bus_bindings *asked = c->options->bind;
 	char checkpoint[BUS_KEY_MAX + 1];
 	enum bus_code rc;
 	size_t i;
 
 	rc = bus_ledger_bindings(c->ledger, remember, c, err);
-	if (!rc && !c->wanted.count && !*pattern)
-		rc = add_pattern(&c->wanted, "#", err);
-	for (; !rc && *pattern; pattern++)
-		rc = add_pattern(&c->wanted, *pattern, err);
+	if (!rc && !c->wanted.count && !asked->count)
+		rc = bus_bindings_add(&c->wanted, "#", err);
+	for (i = 0; !rc && i < asked->count; i++)
+		rc = bus_bindings_add(&c->wanted, asked->pattern[i], err);
 	for (i = 0; !rc && i < c->wanted.count; i++) {
-		rc = add_pattern(&c->bound, c->wanted.pattern[i], err);
-		if (rc)
-			break;
 		bus_topic_checkpoint(checkpoint, c->wanted.pattern[i]);
-		rc = add_pattern(&c->bound, checkpoint, err);
+		rc = bus_bindings_add(&c->bound, c->wanted.pattern[i], err);
+		if (!rc)
+			rc = bus_bindings_add(&c->bound, checkpoint, err);
 	}
 	return rc;
-}
-
-static bool is_wanted(const struct bus_consumer *c, const struct bus_message *m,
-		      const struct bus_event *ev)
-{
-	const bool checkpoint = bus_type_is_checkpoint(ev->type);
-	size_t i;
-
-	for (i = 0; i < c->wanted.count; i++)
-		if (bus_topic_match(c->wanted.pattern[i], m->routing_key) &&
-		    (!checkpoint || bus_topic_names_checkpoint(c->wanted.pattern[i])))
-			return true;
-	return false;
 }
 
 /* -- connecting -- */
@@ -223,7 +180,7 @@ static enum bus_code handle_event(struct bus_consumer *c, const struct bus_messa
 		c->counts->repeats++;
 		return BUS_OK;
 	}
-	if (is_wanted(c, m, ev)) {
+	if (bus_bindings_want(&c->wanted, m->routing_key, ev->type)) {
 		rc = c->options->act(c->options->arg, belief, m, err);
 		if (rc)
 			return rc;
@@ -433,7 +390,7 @@ enum bus_code bus_consumer_run(const struct bus_conf *conf,
 	disconnect(&c);
 	bus_ledger_close(c.ledger);
 	bus_intake_close(c.intake);
-	free_patterns(&c.bound);
-	free_patterns(&c.wanted);
+	bus_bindings_finish(&c.bound);
+	bus_bindings_finish(&c.wanted);
 	return rc;
 }

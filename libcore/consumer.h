@@ -18,7 +18,7 @@
  */
 struct bus_consumer_options {
 	const char *queue;		/* without the user's name in front */
-	const char *const *bind;	/* whole patterns; NULL-terminated; may be empty */
+	const struct bus_bindings *bind;	/* whole patterns; may be empty */
 	unsigned long long limit;	/* end after so many events; 0: no limit */
 	int idle_s;			/* end after so long without a message; 0: never */
 	int stop_fd;			/* readable: finish the group in hand and return */

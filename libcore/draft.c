@@ -61,8 +61,8 @@ static void draft_summary(struct bus_json *js, const struct bus_draft_text *owne
 
 	if (!bus_type_parse(&t, owner->type))
 		return;
-	snprintf(summary, sizeof(summary), "%.*s %s: %s", (int)t.object_len, t.object, t.event,
-		 owner->subject ? owner->subject : "");
+	snprintf(summary, sizeof(summary), "%.*s %s%s%s", (int)t.object_len, t.object, t.event,
+		 owner->subject ? ": " : "", owner->subject ? owner->subject : "");
 	for (len = 0; summary[len] && characters < BUS_SUMMARY_MAX; len += n, characters++) {
 		n = bus_utf8_char(summary + len, strlen(summary + len));
 		if (!n)

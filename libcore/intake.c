@@ -170,17 +170,13 @@ static enum bus_code check_route(const struct bus_message *m, const struct bus_e
 				 const struct bus_bindings *bindings, struct bus_err *err)
 {
 	char key[BUS_KEY_MAX + 1];
-	size_t i;
 
 	bus_topic_key(key, ev->type, ev->subject);
 	if (strcmp(key, m->routing_key) != 0)
 		return bus_fail(err, BUS_E_MISROUTED, "intake: sent as %s, but it is %s",
 				m->routing_key, key);
-	if (!bindings)
+	if (!bindings || bus_bindings_match(bindings, key))
 		return BUS_OK;
-	for (i = 0; i < bindings->count; i++)
-		if (bus_topic_match(bindings->pattern[i], key))
-			return BUS_OK;
 	return bus_fail(err, BUS_E_MISROUTED, "intake: %s matches no binding of this queue", key);
 }
 

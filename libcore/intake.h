@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "bindings.h"
 #include "conf.h"
 #include "event.h"
 #include "message.h"
@@ -21,12 +22,6 @@ enum bus_code bus_intake_open(struct bus_intake **ret, const struct bus_conf *co
 			      struct bus_err *err);
 void bus_intake_close(struct bus_intake *in);
 
-/* The patterns a consumer's own queue is bound to: step 6. */
-struct bus_bindings {
-	char **pattern;
-	size_t count;
-};
-
 /* What has been learned about a message that is believed. */
 struct bus_belief {
 	struct bus_event *event;		/* the receiver frees it */
@@ -37,7 +32,8 @@ struct bus_belief {
 
 /*
  * BUS_OK, or the failure's own code; BUS_E_NOMEM and BUS_E_TEMP say nothing
- * about the message.  bindings NULL: the message comes from no consumer's queue.
+ * about the message.  bindings: what the
+ * consumer's own queue is bound to (step 6); NULL where there is no such queue.
  */
 enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *m,
 			       const struct bus_bindings *bindings, struct bus_belief *ret,

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "broker.h"
-#include "history.h"
 #include "outbox.h"
 #include "sign.h"
 #include "signed_batch.h"
@@ -21,9 +21,6 @@ enum {
 	BURST = 256,		/* events published before we listen again */
 	OUTBOX_WAIT_MS = 30000
 };
-
-/* A log may have been copied a while before its last confirm was noted. */
-static const int64_t slack_us = 3600 * 1000000LL;
 
 struct bus_publisher {
 	const struct bus_conf *conf;
@@ -118,69 +115,6 @@ void bus_publisher_close(struct bus_publisher *p)
 	free(p);
 }
 
-/* What the broker has of this log that our outbox does not. */
-static enum bus_code check_message(struct bus_publisher *p, const struct bus_outbox_state *state,
-				   const struct bus_message *m, struct bus_err *err)
-{
-	const size_t origin_len = strlen(state->origin);
-	struct bus_proof *proof;
-	struct bus_signer signer;
-	enum bus_code rc;
-
-	if (!m->message_id || strncmp(m->message_id, state->origin, origin_len) != 0 || !m->proof)
-		return BUS_OK;
-	proof = calloc(1, sizeof(*proof));
-	if (!proof)
-		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
-	rc = bus_proof_parse(proof, m->proof, m->proof_len, NULL);
-	if (rc || strcmp(proof->checkpoint.origin, state->origin) != 0 ||
-	    proof->checkpoint.size <= state->signed_size) {
-		free(proof);
-		return BUS_OK;
-	}
-	/* Only our own signature counts: anybody could send a number. */
-	rc = bus_keyring_verify(p->ring, proof->signed_text, proof->signed_len,
-				proof->signature[0].bytes, proof->signature[0].len, &signer, err);
-	if (!rc)
-		rc = bus_fail(err, BUS_E_CONFIG,
-			      "the log in the broker is ahead: %" PRIu64 " events of %s are signed "
-			      "there, %" PRIu64 " here, so this outbox was restored from an old "
-			      "copy; nothing was signed. Begin a new log with: debmsg outbox "
-			      "new-epoch --service %s", proof->checkpoint.size, state->origin,
-			      state->signed_size, p->service->name);
-	else if (bus_code_info[rc].fate == BUS_FATE_PARK)
-		rc = BUS_OK;
-	free(proof);
-	return rc;
-}
-
-/*
- * Signing a tree of a size that was signed before, with other leaves in it,
- * would convict us of equivocation.  So ask the broker first.
- */
-static enum bus_code check_not_behind(struct bus_publisher *p,
-				      const struct bus_outbox_state *state, struct bus_err *err)
-{
-	const int64_t newest = state->sent_us > state->created_us ? state->sent_us
-								  : state->created_us;
-	enum bus_history_what what = BUS_HISTORY_NOTHING;
-	struct bus_history *h = NULL;
-	struct bus_message *m;
-	enum bus_code rc;
-
-	rc = bus_history_open(&h, p->conf, BUS_STREAM_TIME, newest - slack_us,
-			      "debmsg relay: is the log in the broker ahead?", err);
-	while (!rc && what != BUS_HISTORY_END) {
-		rc = bus_history_next(h, 1000, &what, &m, err);
-		if (!rc && what == BUS_HISTORY_MESSAGE) {
-			rc = check_message(p, state, m, err);
-			bus_message_free(m);
-		}
-	}
-	bus_history_close(h);
-	return rc;
-}
-
 enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err)
 {
 	struct bus_broker_login login = {
@@ -198,7 +132,7 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 	if (!rc)
 		rc = bus_broker_open(&p->broker, &login, err);
 	if (!rc)
-		rc = check_not_behind(p, &state, err);
+		rc = bus_ahead_check(p->conf, p->service->name, &state, p->ring, err);
 	if (!rc)
 		rc = bus_broker_confirms(p->broker, err);
 	if (rc) {

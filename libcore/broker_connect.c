@@ -1,0 +1,214 @@
+#include "config.h"
+
+#include "broker_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+enum {
+	HEARTBEAT_S = 30,
+	CONNECT_S = 10,
+	RPC_S = 60,		/* a quorum queue may take long to be declared */
+	FRAME_MAX = 131072
+};
+
+static enum bus_code open_socket(struct bus_broker *b, const struct bus_conf_broker *conf,
+				 const struct amqp_connection_info *info, struct bus_err *err)
+{
+	struct timeval limit = { .tv_sec = CONNECT_S };
+	amqp_socket_t *socket;
+	int status = AMQP_STATUS_OK;
+
+	socket = info->ssl ? amqp_ssl_socket_new(b->conn) : amqp_tcp_socket_new(b->conn);
+	if (!socket)
+		return bus_fail(err, BUS_E_NOMEM, "broker: out of memory");
+	if (info->ssl) {
+		amqp_ssl_socket_set_verify_peer(socket, 1);
+		amqp_ssl_socket_set_verify_hostname(socket, 1);
+		if (!conf->ca_file)
+			return bus_fail(err, BUS_E_CONFIG,
+					"broker %s: amqps needs ca-file in the broker section",
+					b->address);
+		status = amqp_ssl_socket_set_cacert(socket, conf->ca_file);
+		if (status == AMQP_STATUS_OK && conf->cert_file)
+			status = amqp_ssl_socket_set_key(socket, conf->cert_file, conf->key_file);
+		if (status != AMQP_STATUS_OK)
+			return bus_fail(err, BUS_E_CONFIG,
+					"broker %s: cannot use ca-file %s, cert-file or key-file: %s",
+					b->address, conf->ca_file, amqp_error_string2(status));
+	}
+	status = amqp_socket_open_noblock(socket, info->host, info->port, &limit);
+	return status == AMQP_STATUS_OK ? BUS_OK : bus_broker_lost(b, "cannot connect", status, err);
+}
+
+static amqp_table_entry_t yes(const char *name)
+{
+	amqp_table_entry_t entry = { .key = amqp_cstring_bytes(name) };
+
+	entry.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+	entry.value.value.boolean = 1;
+	return entry;
+}
+
+/*
+ * Without these capabilities, which rabbitmq-c does not announce by itself, the
+ * broker would tell neither a consumer that its queue is gone nor a publisher
+ * that it is blocked.
+ */
+static enum bus_code login(struct bus_broker *b, const struct bus_broker_login *how,
+			   const char *vhost, const char *secret, struct bus_err *err)
+{
+	amqp_table_entry_t capability[] = {
+		yes("consumer_cancel_notify"), yes("connection.blocked"), yes("basic.nack"),
+		yes("publisher_confirms"),
+	};
+	amqp_table_entry_t property[] = {
+		bus_broker_text("product", PACKAGE_NAME, strlen(PACKAGE_NAME)),
+		bus_broker_text("version", PACKAGE_VERSION, strlen(PACKAGE_VERSION)),
+		bus_broker_text("connection_name", how->purpose, strlen(how->purpose)),
+		{ .key = amqp_cstring_bytes("capabilities") },
+	};
+	const amqp_table_t properties = { .num_entries = 4, .entries = property };
+	struct bus_err why = { BUS_OK, "" };
+	amqp_rpc_reply_t reply;
+	enum bus_code rc;
+
+	property[3].value.kind = AMQP_FIELD_KIND_TABLE;
+	property[3].value.value.table.num_entries = 4;
+	property[3].value.value.table.entries = capability;
+	if (secret)
+		reply = amqp_login_with_properties(b->conn, vhost, 0, FRAME_MAX, HEARTBEAT_S,
+						   &properties, AMQP_SASL_METHOD_PLAIN, b->user,
+						   secret);
+	else
+		reply = amqp_login_with_properties(b->conn, vhost, 0, FRAME_MAX, HEARTBEAT_S,
+						   &properties, AMQP_SASL_METHOD_EXTERNAL, b->user);
+	rc = bus_broker_reply(b, "cannot log in", reply, &why);
+	if (rc == BUS_E_CONFIG && strstr(why.text, "ACCESS_REFUSED"))
+		return bus_fail(err, rc,
+				"broker %s: login refused for user %s: no such user, or not the "
+				"password in %s; the admin sets it with broker-config/add-user",
+				b->address, b->user,
+				how->password_file ? how->password_file : "(client certificate)");
+	if (rc)
+		bus_fail(err, rc, "%s", why.text);
+	return rc;
+}
+
+static enum bus_code open_channel(struct bus_broker *b, const struct bus_broker_login *how,
+				  const struct amqp_connection_info *info, const char *vhost,
+				  const char *secret, struct bus_err *err)
+{
+	struct timeval handshake = { .tv_sec = CONNECT_S }, rpc = { .tv_sec = RPC_S };
+	enum bus_code rc;
+
+	amqp_set_handshake_timeout(b->conn, &handshake);
+	amqp_set_rpc_timeout(b->conn, &rpc);
+	rc = open_socket(b, how->conf, info, err);
+	if (!rc)
+		rc = login(b, how, vhost, secret, err);
+	if (rc)
+		return rc;
+	b->open = true;
+	amqp_channel_open(b->conn, BUS_BROKER_CHANNEL);
+	return bus_broker_answer(b, "cannot open a channel", err);
+}
+
+static enum bus_code connect_to(struct bus_broker **ret, const struct bus_broker_login *how,
+				const char *url, const char *secret, struct bus_err *err)
+{
+	struct bus_broker *b = calloc(1, sizeof(*b));
+	struct amqp_connection_info info;
+	char *copy = strdup(url);	/* amqp_parse_url() writes into it */
+	const char *vhost;
+	enum bus_code rc;
+
+	if (!b || !copy) {
+		rc = bus_fail(err, BUS_E_NOMEM, "broker: out of memory");
+		goto out;
+	}
+	vhost = strchr(strstr(url, "://") + 3, '/') ? NULL : bus_exchange;
+	if (amqp_parse_url(copy, &info) != AMQP_STATUS_OK) {
+		rc = bus_fail(err, BUS_E_CONFIG, "broker: url '%s' is not amqps://user@host/debmsg",
+			      url);
+		goto out;
+	}
+	snprintf(b->user, sizeof(b->user), "%s", how->user ? how->user : info.user);
+	snprintf(b->address, sizeof(b->address), "%s:%d", info.host, info.port);
+	b->conn = amqp_new_connection();
+	if (!b->conn) {
+		rc = bus_fail(err, BUS_E_NOMEM, "broker: out of memory");
+		goto out;
+	}
+	rc = open_channel(b, how, &info, vhost ? vhost : info.vhost, secret, err);
+	if (rc)
+		goto out;
+	*ret = b;
+	b = NULL;
+out:
+	bus_broker_close(b);
+	free(copy);
+	return rc;
+}
+
+enum bus_code bus_broker_open(struct bus_broker **ret, const struct bus_broker_login *login_as,
+			      struct bus_err *err)
+{
+	struct bus_broker_login how = *login_as;
+	char *secret = NULL;
+	enum bus_code rc;
+	size_t i;
+
+	if (!how.conf->url_count)
+		return bus_fail(err, BUS_E_CONFIG,
+				"broker: no broker section in the configuration; see debmsg.conf(5)");
+	if (!how.user)
+		how.password_file = how.conf->password_file;
+	if (how.password_file) {
+		rc = bus_secret_read(&secret, how.password_file, err);
+		if (rc)
+			return rc;
+	} else if (!how.conf->cert_file) {
+		return bus_fail(err, BUS_E_CONFIG,
+				"broker: neither password-file nor cert-file is given for user %s",
+				how.user ? how.user : "of the url");
+	}
+	rc = BUS_E_UNAVAILABLE;
+	for (i = 0; rc && rc != BUS_E_NOMEM && i < how.conf->url_count; i++)
+		rc = connect_to(ret, &how, how.conf->url[i], secret, err);
+	bus_secret_free(secret);
+	return rc;
+}
+
+void bus_broker_close(struct bus_broker *b)
+{
+	if (!b)
+		return;
+	if (b->conn && b->open && !b->lost)
+		amqp_connection_close(b->conn, AMQP_REPLY_SUCCESS);
+	if (b->conn)
+		amqp_destroy_connection(b->conn);
+	free(b);
+}
+
+const char *bus_broker_user(const struct bus_broker *b)
+{
+	return b->user;
+}
+
+const char *bus_broker_address(const struct bus_broker *b)
+{
+	return b->address;
+}
+
+int bus_broker_fd(const struct bus_broker *b)
+{
+	return amqp_get_sockfd(b->conn);
+}
+
+bool bus_broker_pending(const struct bus_broker *b)
+{
+	return amqp_frames_enqueued(b->conn) || amqp_data_in_buffer(b->conn);
+}

@@ -1,0 +1,269 @@
+#include "config.h"
+
+#include "outbox_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "timestamp.h"
+#include "topic.h"
+
+/* One number; 0 where there is no row. */
+static enum bus_code read_number(struct bus_outbox *box, enum bus_outbox_statement which, uint64_t id,
+				 int64_t *ret, struct bus_err *err)
+{
+	sqlite3_stmt *stmt = bus_outbox_statement(box, which, err);
+	enum bus_code rc = BUS_OK;
+	int step;
+
+	if (!stmt)
+		return BUS_E_TEMP;
+	if (sqlite3_bind_parameter_count(stmt))
+		sqlite3_bind_int64(stmt, 1, (sqlite3_int64)id);
+	step = sqlite3_step(stmt);
+	*ret = step == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		rc = bus_outbox_fail(box, "cannot read", err);
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+enum bus_code bus_outbox_state(struct bus_outbox *box, struct bus_outbox_state *ret,
+			       struct bus_err *err)
+{
+	int64_t signed_size = 0;
+	enum bus_code rc;
+
+	rc = bus_outbox_read_log(box, ret, err);
+	if (!rc)
+		rc = read_number(box, S_CP_LAST, 0, &signed_size, err);
+	if (!rc && ret->size)
+		rc = read_number(box, S_ADDED, ret->size - 1, &ret->last_us, err);
+	if (!rc && ret->sent < ret->size)
+		rc = read_number(box, S_ADDED, ret->sent, &ret->oldest_unsent_us, err);
+	ret->signed_size = (uint64_t)signed_size;
+	return rc;
+}
+
+/* Who holds the lock?  The kernel knows; a pid in the file could be stale. */
+static enum bus_code claimed_by_other(struct bus_outbox *box, int fd, struct bus_err *err)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+		return bus_fail(err, BUS_E_TEMP,
+				"outbox: process %ld already relays %s; only one may", (long)lock.l_pid,
+				box->directory);
+	return bus_fail(err, BUS_E_TEMP, "outbox: another process already relays %s",
+			box->directory);
+}
+
+enum bus_code bus_outbox_claim(struct bus_outbox *box, struct bus_err *err)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	enum bus_code rc = BUS_OK;
+	char *path;
+	int fd;
+
+	if (asprintf(&path, "%s/relay.lock", box->directory) < 0)
+		return bus_outbox_nomem(err);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		rc = bus_fail(err, BUS_E_CONFIG, "outbox: cannot make %s: %s", path,
+			      strerror(errno));
+	else if (fcntl(fd, F_SETLK, &lock) != 0)
+		rc = claimed_by_other(box, fd, err);
+	if (!rc)
+		box->lock_fd = fd;
+	else if (fd >= 0)
+		close(fd);
+	free(path);
+	return rc;
+}
+
+enum bus_code bus_outbox_each(struct bus_outbox *box, uint64_t from, uint64_t until,
+			      enum bus_code (*each)(void *arg, const struct bus_outbox_event *ev,
+						    struct bus_err *err),
+			      void *arg, struct bus_err *err)
+{
+	sqlite3_stmt *stmt = bus_outbox_statement(box, S_EVENTS, err);
+	struct bus_outbox_event ev;
+	enum bus_code rc = BUS_OK;
+	int step = SQLITE_DONE;
+
+	if (!stmt)
+		return BUS_E_TEMP;
+	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)from);
+	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)until);
+	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		ev.id = (uint64_t)sqlite3_column_int64(stmt, 0);
+		ev.type = (const char *)sqlite3_column_text(stmt, 1);
+		ev.routing_key = (const char *)sqlite3_column_text(stmt, 2);
+		ev.time_us = sqlite3_column_int64(stmt, 3);
+		ev.added_us = sqlite3_column_int64(stmt, 4);
+		ev.body = sqlite3_column_blob(stmt, 5);
+		ev.body_len = (size_t)sqlite3_column_bytes(stmt, 5);
+		rc = ev.type && ev.routing_key && ev.body ? each(arg, &ev, err) : bus_outbox_nomem(err);
+	}
+	if (!rc && step != SQLITE_DONE)
+		rc = bus_outbox_fail(box, "cannot read", err);
+	sqlite3_reset(stmt);
+	return rc == BUS_E_NO ? BUS_OK : rc;
+}
+
+void bus_outbox_checkpoint_finish(struct bus_outbox_checkpoint *cp)
+{
+	free(cp->note);
+	cp->note = NULL;
+}
+
+static enum bus_code read_checkpoint(struct bus_outbox *box, enum bus_outbox_statement which, uint64_t size,
+				     struct bus_outbox_checkpoint *ret, struct bus_err *err)
+{
+	sqlite3_stmt *stmt = bus_outbox_statement(box, which, err);
+	enum bus_code rc = BUS_OK;
+	size_t len;
+	int step;
+
+	if (!stmt)
+		return BUS_E_TEMP;
+	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)size);
+	ret->range.size = 0;
+	ret->range.count = 0;
+	ret->note = NULL;
+	step = sqlite3_step(stmt);
+	if (step == SQLITE_ROW) {
+		const void *nodes = sqlite3_column_blob(stmt, 1);
+		const char *note = (const char *)sqlite3_column_text(stmt, 2);
+
+		len = (size_t)sqlite3_column_bytes(stmt, 1);
+		ret->range.size = (uint64_t)sqlite3_column_int64(stmt, 0);
+		ret->range.count = (unsigned int)(len / BUS_HASH_LEN);
+		if (len > sizeof(ret->range.node) ||
+		    ret->range.count != (unsigned int)__builtin_popcountll(ret->range.size))
+			rc = bus_fail(err, BUS_E_CONFIG, "outbox: a checkpoint in %s is damaged; "
+				      "restore the outbox from a copy, or begin a new log with "
+				      "debmsg outbox new-epoch", box->directory);
+		else
+			memcpy(ret->range.node, nodes, len);
+		ret->note = !rc && note ? strdup(note) : NULL;
+		if (!rc && !ret->note)
+			rc = bus_outbox_nomem(err);
+	} else if (step != SQLITE_DONE) {
+		rc = bus_outbox_fail(box, "cannot read", err);
+	}
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+enum bus_code bus_outbox_checkpoint_before(struct bus_outbox *box, uint64_t size,
+					   struct bus_outbox_checkpoint *ret, struct bus_err *err)
+{
+	return read_checkpoint(box, S_CP_BEFORE, size, ret, err);
+}
+
+enum bus_code bus_outbox_checkpoint_after(struct bus_outbox *box, uint64_t size,
+					  struct bus_outbox_checkpoint *ret, struct bus_err *err)
+{
+	return read_checkpoint(box, S_CP_AFTER, size, ret, err);
+}
+
+enum bus_code bus_outbox_checkpoint_save(struct bus_outbox *box, const struct bus_range *range,
+					 const char *note, struct bus_err *err)
+{
+	sqlite3_stmt *stmt = bus_outbox_statement(box, S_CP_INSERT, err);
+
+	if (!stmt)
+		return BUS_E_TEMP;
+	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)range->size);
+	sqlite3_bind_blob(stmt, 2, range->node, (int)(range->count * BUS_HASH_LEN), SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 3, note, -1, SQLITE_STATIC);
+	return bus_outbox_run(box, stmt, err);
+}
+
+enum bus_code bus_outbox_sent(struct bus_outbox *box, uint64_t sent, struct bus_err *err)
+{
+	sqlite3_stmt *stmt = bus_outbox_statement(box, S_LOG_SENT, err);
+
+	if (!stmt)
+		return BUS_E_TEMP;
+	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)sent);
+	sqlite3_bind_int64(stmt, 2, bus_time_now());
+	return bus_outbox_run(box, stmt, err);
+}
+
+static enum bus_code checkpoint_data(struct bus_outbox *box, uint64_t size, struct bus_buf *out,
+				     struct bus_err *err)
+{
+	sqlite3_stmt *stmt = bus_outbox_statement(box, S_TYPE_ALL, err);
+	struct bus_json js = { out, false };
+	char summary[80];
+	int step;
+
+	if (!stmt)
+		return BUS_E_TEMP;
+	snprintf(summary, sizeof(summary), "bus checkpoint: %" PRIu64 " events before this one",
+		 size);
+	bus_json_open(&js, NULL, '{');
+	bus_json_text(&js, "summary", summary);
+	bus_json_uint(&js, "size", size);
+	bus_json_open(&js, "types", '{');
+	while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
+		bus_json_uint(&js, (const char *)sqlite3_column_text(stmt, 0),
+			      (uint64_t)sqlite3_column_int64(stmt, 1));
+	sqlite3_reset(stmt);
+	bus_json_close(&js, '}');
+	bus_json_close(&js, '}');
+	return step == SQLITE_DONE ? bus_buf_check(out, "outbox: bus.checkpoint", err)
+				   : bus_outbox_fail(box, "cannot read", err);
+}
+
+enum bus_code bus_outbox_append_checkpoint(struct bus_outbox *box, struct bus_err *err)
+{
+	struct bus_buf data = BUS_BUF_INIT(box->max_event_size);
+	struct bus_outbox_state log;
+	char type[BUS_TYPE_MAX + 1];
+	struct bus_draft draft = { .type = type, .time_us = bus_time_now() };
+	sqlite3_stmt *stmt;
+	enum bus_code rc;
+	uint64_t id;
+
+	snprintf(type, sizeof(type), "org.debian.%s.%s.bus.checkpoint", box->environment,
+		 box->service);
+	rc = bus_outbox_begin(box, err);
+	if (rc)
+		return rc;
+	rc = bus_outbox_read_log(box, &log, err);
+	if (!rc)
+		rc = checkpoint_data(box, log.size, &data, err);
+	draft.data = data.p;
+	draft.data_len = data.len;
+	if (!rc)
+		rc = bus_outbox_append(box, &draft, &id, err);
+	stmt = rc ? NULL : bus_outbox_statement(box, S_LOG_CHECKPOINT, err);
+	if (!rc && !stmt)
+		rc = BUS_E_TEMP;
+	if (!rc) {
+		sqlite3_bind_int64(stmt, 1, draft.time_us);
+		sqlite3_bind_int64(stmt, 2, (sqlite3_int64)(id + 1));
+		rc = bus_outbox_run(box, stmt, err);
+	}
+	bus_buf_finish(&data);
+	return bus_outbox_end(box, rc, err);
+}
+
+int64_t bus_outbox_checkpoint_due(const struct bus_outbox_state *state)
+{
+	static const int64_t settle = 60 * 1000000LL, interval = 3600 * 1000000LL;
+	const int64_t begin = state->checkpoint_us ? state->checkpoint_us : state->created_us;
+	const int64_t hourly = begin + interval;
+	if (state->checkpoint_size == state->size)
+		return hourly;
+	return state->last_us + settle < hourly ? state->last_us + settle : hourly;
+}

@@ -1,0 +1,50 @@
+#ifndef BUS_OUTBOX_PRIVATE_H
+#define BUS_OUTBOX_PRIVATE_H
+
+#include "db.h"
+#include "outbox.h"
+
+/*
+ * What the files of the outbox share; nobody else includes this.
+ *
+ *   outbox.c         opening and appending
+ *   outbox_cursor.c  what changes together with events
+ *   outbox_log.c     the relay's side: state, reading, checkpoints, progress
+ *   outbox_epoch.c   the end of one log and the beginning of the next
+ */
+enum bus_outbox_statement {
+	S_LOG, S_LOG_INSERT, S_LOG_SIZE, S_LOG_SENT, S_LOG_CHECKPOINT,
+	S_TYPE, S_TYPE_SET, S_TYPE_ALL, S_EVENT_INSERT, S_EVENTS, S_ADDED,
+	S_CP_BEFORE, S_CP_AFTER, S_CP_INSERT, S_CP_LAST,
+	S_CURSOR_SET, S_CURSOR_DELETE, S_CURSOR_GET, S_CURSOR_FIRST,
+	S_COUNT
+};
+
+struct bus_outbox {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[S_COUNT];	/* prepared when first used */
+	char *directory, *name, *environment, *service;
+	size_t max_event_size;
+	struct bus_buf body;		/* kept, so that an append allocates nothing */
+	int lock_fd;			/* -1: not claimed */
+};
+
+/* The statement, ready to be bound; NULL on failure. */
+sqlite3_stmt *bus_outbox_statement(struct bus_outbox *box, enum bus_outbox_statement which,
+				   struct bus_err *err);
+/* Runs a bound statement that returns no rows. */
+enum bus_code bus_outbox_run(struct bus_outbox *box, sqlite3_stmt *stmt, struct bus_err *err);
+enum bus_code bus_outbox_exec(struct bus_outbox *box, const char *sql, const char *doing,
+			      struct bus_err *err);
+enum bus_code bus_outbox_fail(struct bus_outbox *box, const char *doing, struct bus_err *err);
+enum bus_code bus_outbox_nomem(struct bus_err *err);
+/* Ends a transaction: commits if rc is BUS_OK, and undoes it if not. */
+enum bus_code bus_outbox_end(struct bus_outbox *box, enum bus_code rc, struct bus_err *err);
+
+/* The one row of `log`; BUS_E_NO: none yet.  Fills what that row has of *ret. */
+enum bus_code bus_outbox_read_log(struct bus_outbox *box, struct bus_outbox_state *ret,
+				  struct bus_err *err);
+/* Writes the one row of a new log, with an epoch later than that of origin `after`. */
+enum bus_code bus_outbox_start_log(struct bus_outbox *box, const char *after, struct bus_err *err);
+
+#endif
