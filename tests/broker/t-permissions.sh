@@ -1,0 +1,126 @@
+#!/bin/sh
+# Least privilege, asked of the real broker: each user does what it is for,
+# and is refused (403) what it is not.
+. "${DEBMSG_SRCDIR:-.}/tests/broker/lib.sh"
+setup_broker
+
+# attempt USER METHOD…: what the broker answers to AMQP methods that USER sends
+# over the network: "ok", or the code of the refusal.  The Erlang client that
+# comes with RabbitMQ speaks; a method is written as it writes one.
+attempt() {
+	user=$1
+	shift
+	"$RABBITMQCTL" -q eval "
+		{ok, Params} = amqp_uri:parse(\"amqp://$user:$(cat "$secrets/$user.password")@127.0.0.1:$DEBMSG_AMQP_PORT/$vhost\"),
+		{ok, Connection} = amqp_connection:start(Params),
+		{ok, Channel} = amqp_connection:open_channel(Connection),
+		amqp_channel:call(Channel, {'confirm.select', false}),
+		Send = fun
+			({Method, Body}) ->
+				Properties = erlang:make_tuple(15, undefined, [{1, 'P_basic'}]),
+				amqp_channel:call(Channel, Method, {amqp_msg, Properties, Body}),
+				true = amqp_channel:wait_for_confirms(Channel, 10);
+			(Method) ->
+				amqp_channel:call(Channel, Method)
+		end,
+		Answer = try lists:foreach(Send, [$*]), ok
+			catch exit:{{shutdown, {server_initiated_close, Code, _}}, _} -> Code
+		end,
+		catch amqp_connection:close(Connection),
+		Answer."
+}
+
+publish() {
+	echo "{{'basic.publish', 0, <<\"$1\">>, <<\"$2\">>, false, false}, <<\"{}\">>}"
+}
+
+declare_exchange() {
+	echo "{'exchange.declare', 0, <<\"$1\">>, <<\"topic\">>, false, true, false, false, false, []}"
+}
+
+declare_queue() {
+	echo "{'queue.declare', 0, <<\"$1\">>, false, true, false, false, false, [{<<\"x-queue-type\">>, longstr, <<\"quorum\">>}]}"
+}
+
+delete_queue() {
+	echo "{'queue.delete', 0, <<\"$1\">>, false, false, false}"
+}
+
+bind() {
+	echo "{'queue.bind', 0, <<\"$1\">>, <<\"debmsg\">>, <<\"$2\">>, false, []}"
+}
+
+get() {
+	echo "{'basic.get', 0, <<\"$1\">>, false}"
+}
+
+read_history() {
+	echo "{'basic.qos', 0, 1, false}, {'basic.consume', 0, <<\"debmsg.log\">>, <<>>, false, false, false, false, []}"
+}
+
+allowed() {
+	answer=$(attempt "$@")
+	[ "$answer" = ok ] || fail "$* was answered $answer; should be allowed"
+}
+
+refused() {
+	answer=$(attempt "$@")
+	[ "$answer" = 403 ] || fail "$* was answered $answer; should be refused"
+}
+
+note "an adapter's user publishes its service's topics and nothing else"
+allowed dak "$(publish debmsg org.debian.dev.dak.upload.accept.hello)"
+allowed dak "$(publish debmsg org.debian.production.dak.bus.checkpoint)"
+refused dak "$(publish debmsg org.debian.dev.wiki.page.edit.FrontPage)"
+refused dak "$(publish debmsg org.debian.dev.dakota.upload.accept.hello)"
+refused dak "$(publish debmsg org.debian.test.dak.upload.accept.hello)"
+refused dak "$(publish debmsg.dead '')"
+refused dak "$(publish '' debmsg.parked)"
+refused dak "$(publish amq.topic org.debian.dev.dak.upload.accept.hello)"
+refused dak "$(declare_queue dak.queue)"
+refused dak "$(declare_exchange dak)"
+refused dak "$(delete_queue debmsg.log)"
+refused dak "$(get debmsg.parked)"
+refused dak "$(read_history)"
+
+note "the relay's own user reads the history and nothing else"
+allowed relay "$(read_history)"
+refused relay "$(get debmsg.parked)"
+refused relay "$(publish debmsg org.debian.dev.dak.upload.accept.hello)"
+refused relay "$(declare_queue relay.queue)"
+
+note "a consumer has its own queues, may reject messages and reads the history"
+"$srcdir/broker-config/add-user" --vhost "$vhost" consumer qa "$secrets/qa.password"
+allowed consumer "$(declare_queue consumer.q)" ", $(bind consumer.q org.debian.#)" ", $(get consumer.q)"
+allowed consumer "$(read_history)"
+allowed consumer "$(publish debmsg.dead '')"
+allowed qa "$(declare_queue qa.q)"
+refused consumer "$(publish debmsg org.debian.dev.dak.upload.accept.hello)"
+refused consumer "$(declare_queue qa.other)"
+refused consumer "$(declare_queue debmsg.other)"
+refused consumer "$(declare_exchange consumer)"
+refused consumer "$(get qa.q)"
+refused consumer "$(delete_queue qa.q)"
+refused consumer "$(bind qa.q '#')"
+refused consumer "$(publish '' qa.q)"
+refused consumer "$(get debmsg.parked)"
+refused consumer "$(delete_queue debmsg.log)"
+
+note "what was rejected is parked; a consumer's queue has the policy, the bus's own have theirs"
+policies=$("$RABBITMQCTL" -q list_queues -p "$vhost" --no-table-headers name type policy | LC_ALL=C sort | tr '\t\n' ' ;')
+[ "$policies" = 'consumer.q quorum consumers;debmsg.log stream history;debmsg.parked quorum parked;qa.q quorum consumers;' ] ||
+	fail "queues, types and policies: $policies"
+parked() {
+	"$RABBITMQCTL" -q list_queues -p "$vhost" --no-table-headers name messages | grep -qx 'debmsg.parked	1'
+}
+await 20 parked || fail "the message sent to debmsg.dead is not parked"
+
+note "nobody has the password that everybody knows"
+"$RABBITMQCTL" -q list_users | grep -q '^guest	' && fail "the user guest exists"
+
+note "a name cannot reach outside its own"
+for name in debmsg 'da.k' 'dak|wiki' Dak '' -x; do
+	expect_status 64 "$srcdir/broker-config/add-user" --vhost "$vhost" adapter "$name" "$work/password"
+done
+expect_status 64 "$srcdir/broker-config/add-user" --vhost "$vhost" owner dak "$work/password"
+expect_status 78 "$srcdir/broker-config/add-user" --vhost nowhere adapter dak "$secrets/dak.password"
