@@ -11,7 +11,6 @@
 /* The clocks of this host and of the broker may differ by so much. */
 static const int64_t slack_us = 3600 * 1000000LL;
 
-/* Do we know the text that was signed, or may anybody sign it still? */
 static bool is_news(const struct bus_proof *proof, const struct bus_outbox_state *state)
 {
 	return strcmp(proof->checkpoint.origin, state->origin) == 0 &&

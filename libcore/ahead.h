@@ -11,9 +11,9 @@
  * other leaves in it, would convict us of equivocation.
  *
  * Reads the stream, as the user of the broker section, from a while before the
- * outbox last moved.  BUS_E_CONFIG, with the remedy, if the stream has a
- * checkpoint of this log that is larger than ours, or of one size with another
- * root, signed by a key in ring: anybody could send a number, only we can sign.
+ * outbox last moved.  BUS_E_CONFIG, with the remedy, if the stream has a larger
+ * checkpoint of this log than ours, signed by a key in ring: anybody could send
+ * a number, only we can sign.
  */
 enum bus_code bus_ahead_check(const struct bus_conf *conf, const char *service,
 			      const struct bus_outbox_state *state, struct bus_keyring *ring,

@@ -2,6 +2,7 @@
 
 #include "broker_private.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,13 @@ enum bus_code bus_broker_confirms(struct bus_broker *b, struct bus_err *err)
 {
 	amqp_confirm_select(b->conn, BUS_BROKER_CHANNEL);
 	return bus_broker_answer(b, "cannot turn on publisher confirms", err);
+}
+
+bool bus_broker_can_send(const struct bus_broker *b)
+{
+	struct pollfd fd = { .fd = amqp_get_sockfd(b->conn), .events = POLLOUT };
+
+	return poll(&fd, 1, 0) != 0;	/* an error too: publishing will name it */
 }
 
 enum bus_code bus_broker_publish(struct bus_broker *b, const struct bus_outgoing *out,

@@ -61,6 +61,11 @@ struct bus_outgoing {
 
 /* From now on every publish gets a number: 1, 2, ... */
 enum bus_code bus_broker_confirms(struct bus_broker *b, struct bus_err *err);
+/*
+ * Will the socket take a message now?  A broker in an alarm stops reading, and
+ * publishing would then block until the alarm is over.
+ */
+bool bus_broker_can_send(const struct bus_broker *b);
 /* mandatory, persistent, with our user_id.  Never waits for the confirm. */
 enum bus_code bus_broker_publish(struct bus_broker *b, const struct bus_outgoing *out,
 				 struct bus_err *err);

@@ -34,7 +34,9 @@ struct bus_publisher {
 	struct bus_broker *broker;	/* NULL: not connected */
 	struct bus_signed_batch *batch;	/* holds `next`; NULL: to be loaded */
 	struct bus_buf proof;
-	bool blocked;
+	bool checked;			/* the broker is not ahead: known since the first connect */
+	bool blocked;			/* by an alarm of the broker */
+	bool full;			/* the socket takes no more at the moment */
 	/*
 	 * Events below `saved` are noted as sent, those below `confirmed` are
 	 * confirmed, those below `next` are published on this connection, where
@@ -131,7 +133,7 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 	rc = bus_outbox_state(p->box, &state, err);
 	if (!rc)
 		rc = bus_broker_open(&p->broker, &login, err);
-	if (!rc)
+	if (!rc && !p->checked)
 		rc = bus_ahead_check(p->conf, p->service->name, &state, p->ring, err);
 	if (!rc)
 		rc = bus_broker_confirms(p->broker, err);
@@ -139,6 +141,7 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 		bus_publisher_disconnect(p);
 		return rc;
 	}
+	p->checked = true;	/* nobody else moves an outbox that we have claimed */
 	memcpy(p->origin, state.origin, sizeof(p->origin));
 	p->first = p->saved = p->confirmed = p->next = state.sent;
 	p->blocked = false;
@@ -274,11 +277,14 @@ static enum bus_code publish_some(struct bus_publisher *p, bool *ret_more, struc
 	enum bus_code rc = BUS_OK;
 	int i;
 
-	*ret_more = false;
+	*ret_more = p->full = false;
 	if (p->next == p->confirmed)
 		p->progress_us = bus_time_now();	/* nothing was being waited for */
 	for (i = 0; !rc && i < BURST; i++) {
 		if (p->blocked || p->next - p->confirmed >= WINDOW)
+			return BUS_OK;
+		p->full = !bus_broker_can_send(p->broker);
+		if (p->full)
 			return BUS_OK;
 		if (p->batch && p->next >= bus_signed_batch_end(p->batch)) {
 			bus_signed_batch_free(p->batch);
@@ -331,8 +337,9 @@ enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_s
 	if (rc)
 		return rc;
 	ret->blocked = p->blocked;
+	ret->full = p->full;
 	ret->busy = more || bus_broker_pending(p->broker);
-	ret->stalled_us = p->next > p->confirmed || p->blocked ? now - p->progress_us : 0;
+	ret->stalled_us = p->next > p->confirmed || p->blocked || p->full ? now - p->progress_us : 0;
 	return BUS_OK;
 }
 

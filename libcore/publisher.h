@@ -45,6 +45,7 @@ bool bus_publisher_connected(const struct bus_publisher *p);
 struct bus_publisher_status {
 	uint64_t size, sent;		/* events in the log; of these, confirmed */
 	bool blocked;			/* the broker takes nothing at the moment */
+	bool full;			/* go on when the socket can be written to */
 	bool busy;			/* more can be done at once: pump again */
 	int64_t due_us;			/* when to pump again at the latest, for a bus.checkpoint */
 	int64_t stalled_us;		/* how long we have been waiting for a confirm */

@@ -179,8 +179,10 @@ static bool wait_for_something(const struct bus_relay *r, struct pollfd *fds)
 	fds[n++] = (struct pollfd){ .fd = r->inotify, .events = POLLIN };
 	for (i = 0; i < r->count; i++)
 		if (!r->line[i].aside && bus_publisher_connected(r->line[i].publisher))
-			fds[n++] = (struct pollfd){ .fd = bus_publisher_fd(r->line[i].publisher),
-						    .events = POLLIN };
+			fds[n++] = (struct pollfd){
+				.fd = bus_publisher_fd(r->line[i].publisher),
+				.events = r->line[i].status.full ? POLLIN | POLLOUT : POLLIN,
+			};
 	if (poll(fds, n, wait_ms(r)) < 0)
 		return true;	/* EINTR: look again */
 	if (fds[1].revents & POLLIN)
