@@ -34,8 +34,7 @@ static bool is_of_log(const char *origin, const char *log)
 {
 	const size_t len = strlen(log);
 
-	return !strncmp(origin, log, len) &&
-	       (!origin[len] || bus_origin_name_len(origin) == len);
+	return !strncmp(origin, log, len) && (!origin[len] || bus_origin_name_len(origin) == len);
 }
 
 static enum bus_code look(void *arg, const struct bus_message *m, struct bus_err *err)
@@ -125,13 +124,11 @@ static enum bus_code audit(struct audit *a, struct bus_err *err)
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "log", required_argument, NULL, 'l' },
-		{ "since", required_argument, NULL, 's' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option options[] = { { "log", required_argument, NULL, 'l' },
+						 { "since", required_argument, NULL, 's' },
+						 { "config", required_argument, NULL, 'c' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	struct bus_err err = { BUS_OK, "" };
 	struct audit a = { 0 };
 	enum bus_code rc;
@@ -156,6 +153,4 @@ static int run(int argc, char **argv)
 	return cli_finish(bus_code_info[a.bad ? BUS_E_NO : BUS_OK].exit_status);
 }
 
-const struct cli_command cli_audit = {
-	"audit", "prove that the history is complete", help, run
-};
+const struct cli_command cli_audit = { "audit", "prove that the history is complete", help, run };

@@ -18,7 +18,7 @@
  */
 struct cli_command {
 	const char *name, *summary, *help;
-	int (*run)(int argc, char **argv);	/* argv[0] is the subcommand; returns the status */
+	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns the status */
 };
 
 extern const struct cli_command cli_audit, cli_consume, cli_export, cli_keys, cli_outbox,
@@ -41,8 +41,7 @@ int cli_finish(int status);
  * Parses the next option of a subcommand; -c, --help and --version are handled
  * here.  Returns as getopt_long() does; an unknown option ends the program.
  */
-int cli_option(int argc, char **argv, const char *short_options,
-	       const struct option *long_options);
+int cli_option(int argc, char **argv, const char *short_options, const struct option *long_options);
 
 enum bus_code cli_conf(struct bus_conf **ret, struct bus_err *err);
 

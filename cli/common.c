@@ -54,8 +54,7 @@ int cli_finish(int status)
 	return status ? status : EX_IOERR;
 }
 
-int cli_option(int argc, char **argv, const char *short_options,
-	       const struct option *long_options)
+int cli_option(int argc, char **argv, const char *short_options, const struct option *long_options)
 {
 	int opt;
 
@@ -120,7 +119,8 @@ bool cli_time(int64_t *ret_us, const char *option, const char *text)
 	if (bus_time_parse(ret_us, text))
 		return true;
 	cli_usage("%s %s: neither a time such as 2026-11-22T10:15:00Z nor an age such as 15m, 6h "
-		  "or 2d", option, text);
+		  "or 2d",
+		  option, text);
 	return false;
 }
 
@@ -130,7 +130,7 @@ static void on_signal(int number)
 	ssize_t n;
 
 	(void)number;
-	n = write(stop_pipe[1], "", 1);	/* a full pipe is as good */
+	n = write(stop_pipe[1], "", 1); /* a full pipe is as good */
 	(void)n;
 	errno = saved;
 }
@@ -142,7 +142,7 @@ int cli_stop_fd(void)
 	if (stop_pipe[0] >= 0)
 		return stop_pipe[0];
 	if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
-		return -1;	/* Ctrl-C then ends us at once, which loses nothing either */
+		return -1; /* Ctrl-C then ends us at once, which loses nothing either */
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	return stop_pipe[0];

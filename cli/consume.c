@@ -33,8 +33,8 @@ struct consume {
 	const char *queue;
 };
 
-static enum bus_code print(void *arg, const struct bus_belief *belief,
-			   const struct bus_message *m, struct bus_err *err)
+static enum bus_code print(void *arg, const struct bus_belief *belief, const struct bus_message *m,
+			   struct bus_err *err)
 {
 	const struct consume *c = arg;
 
@@ -56,8 +56,10 @@ static enum bus_code flush(void *arg, struct bus_err *err)
 	(void)arg;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return BUS_OK;
-	return bus_fail(err, BUS_E_TEMP, "cannot write to standard output: %s; nothing of it is "
-			"acknowledged", strerror(errno));
+	return bus_fail(err, BUS_E_TEMP,
+			"cannot write to standard output: %s; nothing of it is "
+			"acknowledged",
+			strerror(errno));
 }
 
 static bool parse_format(enum format *ret, const char *text)
@@ -76,17 +78,15 @@ static bool parse_format(enum format *ret, const char *text)
 
 static bool parse_options(struct consume *c, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "queue", required_argument, NULL, 'q' },
-		{ "bind", required_argument, NULL, 'b' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "format", required_argument, NULL, 'f' },
-		{ "limit", required_argument, NULL, 'n' },
-		{ "idle-exit", required_argument, NULL, 'i' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option options[] = { { "queue", required_argument, NULL, 'q' },
+						 { "bind", required_argument, NULL, 'b' },
+						 { "json", no_argument, NULL, 'j' },
+						 { "format", required_argument, NULL, 'f' },
+						 { "limit", required_argument, NULL, 'n' },
+						 { "idle-exit", required_argument, NULL, 'i' },
+						 { "config", required_argument, NULL, 'c' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	bool ok = true;
 	int opt;
 
@@ -167,6 +167,5 @@ static int run(int argc, char **argv)
 	return status;
 }
 
-const struct cli_command cli_consume = {
-	"consume", "receive the events of a durable queue", help, run
-};
+const struct cli_command cli_consume = { "consume", "receive the events of a durable queue", help,
+					 run };

@@ -18,7 +18,8 @@ static const char help[] =
 	"  --log ORIGIN    only this log, with or without its epoch\n"
 	"  -c, --config FILE\n";
 
-struct export {
+struct export
+{
 	struct bus_bindings patterns;
 	const char *log;
 	int64_t since_us;
@@ -36,21 +37,18 @@ static enum bus_code copy(void *arg, const struct bus_message *m, struct bus_err
 {
 	const struct export *e = arg;
 
-	if (!bus_bindings_match(&e->patterns, m->routing_key) ||
-	    (e->log && !is_of_log(m, e->log)))
+	if (!bus_bindings_match(&e->patterns, m->routing_key) || (e->log && !is_of_log(m, e->log)))
 		return BUS_OK;
 	return ferror(stdout) ? BUS_E_NO : cli_print_export(stdout, m, err);
 }
 
 static bool parse_options(struct export *e, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "since", required_argument, NULL, 's' },
-		{ "log", required_argument, NULL, 'l' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option options[] = { { "since", required_argument, NULL, 's' },
+						 { "log", required_argument, NULL, 'l' },
+						 { "config", required_argument, NULL, 'c' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	bool ok = true;
 	int opt;
 
@@ -91,6 +89,5 @@ out:
 	return status;
 }
 
-const struct cli_command cli_export = {
-	"export", "copy the history with its proofs to JSON lines", help, run
-};
+const struct cli_command cli_export = { "export", "copy the history with its proofs to JSON lines",
+					help, run };

@@ -166,12 +166,10 @@ out:
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "config", required_argument, NULL, 'c' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	struct keys k = { .line = BUS_BUF_INIT(65536) };
 	struct bus_err err = { BUS_OK, "" };
 	const char *verb;
@@ -191,6 +189,4 @@ static int run(int argc, char **argv)
 	return cli_finish(rc ? cli_fail(rc, &err) : EX_OK);
 }
 
-const struct cli_command cli_keys = {
-	"keys", "look at the trust store and add to it", help, run
-};
+const struct cli_command cli_keys = { "keys", "look at the trust store and add to it", help, run };

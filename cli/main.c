@@ -15,8 +15,8 @@
 #include "cli.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_publish, &cli_relay, &cli_outbox, &cli_tail, &cli_consume,
-	&cli_audit, &cli_verify, &cli_export, &cli_keys,
+	&cli_publish, &cli_relay,  &cli_outbox, &cli_tail, &cli_consume,
+	&cli_audit,   &cli_verify, &cli_export, &cli_keys,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -28,11 +28,12 @@ static void print_help(FILE *out)
 	fputs("usage: debmsg [-c FILE] COMMAND [OPTION...]\n\n", out);
 	for (i = 0; i < COMMAND_COUNT; i++)
 		fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("\n  -c, --config FILE   configuration (else $DEBMSG_CONF, else "
-	      SYSCONFDIR "/debmsg/debmsg.conf)\n"
+	fputs("\n  -c, --config FILE   configuration (else $DEBMSG_CONF, else " SYSCONFDIR
+	      "/debmsg/debmsg.conf)\n"
 	      "      --help          this; `debmsg COMMAND --help` says more\n"
 	      "      --version       version\n"
-	      "\nManual: debmsg(1)\n", out);
+	      "\nManual: debmsg(1)\n",
+	      out);
 }
 
 static const struct cli_command *find(const char *name)
@@ -67,8 +68,9 @@ int main(int argc, char **argv)
 	}
 	command = i < argc ? find(argv[i]) : NULL;
 	if (!command) {
-		fprintf(stderr, i < argc ? "debmsg: no command '%s'; try debmsg --help\n"
-					 : "debmsg: which command? try debmsg --help\n",
+		fprintf(stderr,
+			i < argc ? "debmsg: no command '%s'; try debmsg --help\n"
+				 : "debmsg: which command? try debmsg --help\n",
 			i < argc ? argv[i] : "");
 		return EX_USAGE;
 	}

@@ -34,7 +34,7 @@ struct command {
 	const char *service;
 	bool all, json;
 	const struct bus_conf *conf;
-	bool any;			/* an outbox was there */
+	bool any; /* an outbox was there */
 };
 
 static enum bus_code open_box(const struct command *cmd, const struct bus_conf_service *service,
@@ -78,8 +78,8 @@ static enum bus_code print_status(const struct command *cmd, const char *service
 
 	if (!cmd->json) {
 		printf("%s: %s: %" PRIu64 " events, %" PRIu64 " signed, %" PRIu64
-		       " confirmed, %" PRIu64 " waiting", service, s->origin, s->size,
-		       s->signed_size, s->sent, s->size - s->sent);
+		       " confirmed, %" PRIu64 " waiting",
+		       service, s->origin, s->size, s->signed_size, s->sent, s->size - s->sent);
 		if (s->oldest_unsent_us) {
 			bus_time_format(since, s->oldest_unsent_us);
 			printf(" since %s", since);
@@ -192,7 +192,9 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{ "status", false, status }, { "list", false, list }, { "new-epoch", true, new_epoch },
+	{ "status", false, status },
+	{ "list", false, list },
+	{ "new-epoch", true, new_epoch },
 };
 
 static const struct verb *find_verb(const char *name)
@@ -222,14 +224,12 @@ static enum bus_code run_verb(struct command *cmd, const struct verb *verb, stru
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "service", required_argument, NULL, 's' },
-		{ "all", no_argument, NULL, 'a' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option options[] = { { "service", required_argument, NULL, 's' },
+						 { "all", no_argument, NULL, 'a' },
+						 { "json", no_argument, NULL, 'j' },
+						 { "config", required_argument, NULL, 'c' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	struct command cmd = { 0 };
 	struct bus_err err = { BUS_OK, "" };
 	struct bus_conf *conf = NULL;
@@ -257,6 +257,4 @@ static int run(int argc, char **argv)
 	return cli_finish(rc ? cli_fail(rc, &err) : EX_OK);
 }
 
-const struct cli_command cli_outbox = {
-	"outbox", "look at and mend the sending side", help, run
-};
+const struct cli_command cli_outbox = { "outbox", "look at and mend the sending side", help, run };

@@ -39,17 +39,15 @@ struct publish {
 
 static bool parse_options(struct publish *p, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "service", required_argument, NULL, 's' },
-		{ "type", required_argument, NULL, 't' },
-		{ "subject", required_argument, NULL, 'j' },
-		{ "data", required_argument, NULL, 'd' },
-		{ "time", required_argument, NULL, 'w' },
-		{ "jsonl", no_argument, NULL, 'l' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option options[] = { { "service", required_argument, NULL, 's' },
+						 { "type", required_argument, NULL, 't' },
+						 { "subject", required_argument, NULL, 'j' },
+						 { "data", required_argument, NULL, 'd' },
+						 { "time", required_argument, NULL, 'w' },
+						 { "jsonl", no_argument, NULL, 'l' },
+						 { "config", required_argument, NULL, 'c' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	int opt;
 
 	while ((opt = cli_option(argc, argv, ":c:h", options)) != -1) {
@@ -120,7 +118,8 @@ static enum bus_code make_line(struct bus_buf *line, const struct publish *p, st
 	if (p->data) {
 		rc = read_all(&data, p->data, err);
 		if (!rc)
-			bus_json_raw(&js, "data", data.len ? data.p : "{}", data.len ? data.len : 2);
+			bus_json_raw(&js, "data", data.len ? data.p : "{}",
+				     data.len ? data.len : 2);
 	}
 	bus_json_close(&js, '}');
 	bus_buf_finish(&data);
@@ -147,8 +146,7 @@ static enum bus_code append_line(struct bus_outbox *box, const struct bus_conf *
 }
 
 static enum bus_code append_stdin(struct bus_outbox *box, const struct bus_conf *conf,
-				  const struct publish *p, struct bus_buf *ids,
-				  struct bus_err *err)
+				  const struct publish *p, struct bus_buf *ids, struct bus_err *err)
 {
 	unsigned long number = 0;
 	enum bus_code rc = BUS_OK;
@@ -262,6 +260,5 @@ static int run(int argc, char **argv)
 	return cli_finish(rc ? cli_fail(rc, &err) : EX_OK);
 }
 
-const struct cli_command cli_publish = {
-	"publish", "put events into a service's outbox", help, run
-};
+const struct cli_command cli_publish = { "publish", "put events into a service's outbox", help,
+					 run };

@@ -11,10 +11,10 @@
 struct cli_reader {
 	enum bus_stream_start start;
 	int64_t time_us;
-	bool follow;		/* go on after the end */
+	bool follow; /* go on after the end */
 	/* BUS_E_NO ends the reading well. */
 	enum bus_code (*message)(void *arg, const struct bus_message *m, struct bus_err *err);
-	void (*caught_up)(void *arg);		/* at the end, or whenever idle; may be NULL */
+	void (*caught_up)(void *arg); /* at the end, or whenever idle; may be NULL */
 	void *arg;
 };
 

@@ -36,12 +36,10 @@ static void say(void *arg, const char *text)
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "once", no_argument, NULL, '1' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option options[] = { { "once", no_argument, NULL, '1' },
+						 { "config", required_argument, NULL, 'c' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	struct bus_relay_options relay = { .say = { .line = say } };
 	struct bus_err err = { BUS_OK, "" };
 	struct bus_conf *conf = NULL;
@@ -58,14 +56,13 @@ static int run(int argc, char **argv)
 	if (isatty(STDERR_FILENO))
 		relay.progress = show_progress;
 	rc = bus_relay_run(conf, &relay, &err);
-	if (rc)		/* every failure has been said already; this is why we end */
+	if (rc) { /* every failure has been said already; this is why we end */
 		bus_err_context(&err, "ending");
-	if (rc)
 		say(NULL, err.text);
+	}
 	bus_conf_free(conf);
 	return bus_code_info[rc].exit_status;
 }
 
-const struct cli_command cli_relay = {
-	"relay", "sign and publish what the outboxes hold", help, run
-};
+const struct cli_command cli_relay = { "relay", "sign and publish what the outboxes hold", help,
+				       run };

@@ -24,7 +24,7 @@ struct tail {
 	struct bus_intake *intake;
 	struct bus_bindings patterns;
 	bool json, colour;
-	int64_t since_us;		/* 0: from now on */
+	int64_t since_us; /* 0: from now on */
 	unsigned long long limit, count;
 };
 
@@ -64,7 +64,7 @@ static enum bus_code show(void *arg, const struct bus_message *m, struct bus_err
 	}
 	bus_event_free(belief.event);
 	if (ferror(stdout))
-		return BUS_E_NO;	/* cli_finish() says so */
+		return BUS_E_NO; /* cli_finish() says so */
 	return t->limit && t->count >= t->limit ? BUS_E_NO : BUS_OK;
 }
 
@@ -76,14 +76,12 @@ static void flush(void *arg)
 
 static bool parse_options(struct tail *t, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "since", required_argument, NULL, 's' },
-		{ "limit", required_argument, NULL, 'n' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option options[] = { { "since", required_argument, NULL, 's' },
+						 { "limit", required_argument, NULL, 'n' },
+						 { "json", no_argument, NULL, 'j' },
+						 { "config", required_argument, NULL, 'c' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	bool ok = true;
 	int opt;
 
@@ -103,8 +101,9 @@ static bool parse_options(struct tail *t, int argc, char **argv)
 static int run(int argc, char **argv)
 {
 	struct tail t = { .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR") };
-	struct cli_reader reader = { .follow = true, .message = show, .caught_up = flush,
-				     .arg = &t };
+	struct cli_reader reader = {
+		.follow = true, .message = show, .caught_up = flush, .arg = &t
+	};
 	struct bus_err err = { BUS_OK, "" };
 	struct bus_conf *conf = NULL;
 	int status = EX_USAGE;

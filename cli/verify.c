@@ -149,8 +149,10 @@ static enum bus_code verify_pair(struct verify *v, const char *event_file, const
 	if (!rc)
 		rc = read_file(&proof, proof_file, err);
 	if (!rc) {
-		m = (struct bus_message){ .body = body.p, .body_len = body.len,
-					  .proof = proof.p, .proof_len = proof.len };
+		m = (struct bus_message){ .body = body.p,
+					  .body_len = body.len,
+					  .proof = proof.p,
+					  .proof_len = proof.len };
 		m.routing_key = key_of(&body);
 		rc = m.routing_key ? verify_message(v, event_file, 1, &m, err)
 				   : bus_fail(err, BUS_E_NOMEM, "out of memory");
@@ -199,7 +201,7 @@ static enum bus_code verify_file(struct verify *v, const char *file, struct bus_
 		free(proof);
 		return rc;
 	}
-	if (is_proof_file(file))	/* read together with its X.json */
+	if (is_proof_file(file)) /* read together with its X.json */
 		return BUS_OK;
 	if (strcmp(file, "-") == 0)
 		return verify_stream(v, "standard input", stdin, err);
@@ -230,12 +232,10 @@ static enum bus_code verify_all(struct verify *v, char **files, struct bus_err *
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "config", required_argument, NULL, 'c' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
 	struct verify v = { 0 };
 	struct bus_err err = { BUS_OK, "" };
 	enum bus_code rc;

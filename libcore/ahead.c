@@ -27,16 +27,18 @@ static enum bus_code check_proof(const struct bus_proof *proof, const char *serv
 
 	for (i = 0; rc && i < proof->signature_count; i++) {
 		rc = bus_keyring_verify(ring, proof->signed_text, proof->signed_len,
-					proof->signature[i].bytes, proof->signature[i].len,
-					&signer, err);
+					proof->signature[i].bytes, proof->signature[i].len, &signer,
+					err);
 		if (rc && bus_code_info[rc].fate != BUS_FATE_PARK)
 			return rc;
 	}
 	if (rc)
-		return BUS_OK;	/* a forgery */
+		return BUS_OK; /* a forgery */
 	return bus_fail(err, BUS_E_CONFIG,
-			"the log in the broker is ahead: %" PRIu64 " events of %s are signed there, "
-			"%" PRIu64 " here, so this outbox was restored from an old copy; nothing was "
+			"the log in the broker is ahead: %" PRIu64
+			" events of %s are signed there, "
+			"%" PRIu64
+			" here, so this outbox was restored from an old copy; nothing was "
 			"signed. Begin a new log with: debmsg outbox new-epoch --service %s",
 			proof->checkpoint.size, state->origin, state->signed_size, service);
 }

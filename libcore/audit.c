@@ -18,11 +18,11 @@ struct seen_checkpoint {
 struct log {
 	char origin[BUS_ORIGIN_MAX + 1];
 	uint64_t first;
-	struct bus_range range;			/* of all leaves before the next one */
+	struct bus_range range; /* of all leaves before the next one */
 	uint64_t events, repeats;
-	struct bus_audit_range *missing;	/* ascending, apart */
+	struct bus_audit_range *missing; /* ascending, apart */
 	size_t missing_count, missing_room;
-	struct seen_checkpoint *checkpoint;	/* ascending by size */
+	struct seen_checkpoint *checkpoint; /* ascending by size */
 	size_t checkpoint_count, checkpoint_room;
 	bool equivocation;
 	char text[300];
@@ -74,8 +74,7 @@ static bool grow(void **array, size_t count, size_t *room, size_t size)
 	return true;
 }
 
-static void __attribute__((format(printf, 2, 3)))
-convict(struct log *log, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3))) convict(struct log *log, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -131,7 +130,8 @@ static enum bus_code note_checkpoint(struct log *log, uint64_t size, const struc
 
 	if (at < log->checkpoint_count && log->checkpoint[at].size == size) {
 		if (!bus_hash_equal(&log->checkpoint[at].root, root))
-			convict(log, "two roots were signed for its first %" PRIu64 " events", size);
+			convict(log, "two roots were signed for its first %" PRIu64 " events",
+				size);
 		return BUS_OK;
 	}
 	if (!grow((void **)&log->checkpoint, log->checkpoint_count, &log->checkpoint_room,
@@ -198,8 +198,9 @@ static void append(struct log *log, const struct bus_hash *leaf)
 		return;
 	bus_range_root(&log->range, &root);
 	if (!bus_hash_equal(&root, &log->checkpoint[at].root))
-		convict(log, "the events do not give the root that was signed for %" PRIu64
-			" of them", log->range.size);
+		convict(log,
+			"the events do not give the root that was signed for %" PRIu64 " of them",
+			log->range.size);
 }
 
 enum bus_code bus_audit_event(struct bus_audit *audit, const struct bus_belief *belief,
@@ -221,7 +222,7 @@ enum bus_code bus_audit_event(struct bus_audit *audit, const struct bus_belief *
 		log->first = id;
 		log->range = before;
 	}
-	if (id < log->first) {		/* sent again after a refusal, so late */
+	if (id < log->first) { /* sent again after a refusal, so late */
 		if (id + 1 < log->first)
 			rc = insert_missing(log, 0, id + 1, log->first - 1, err);
 		log->first = id;
@@ -238,8 +239,10 @@ enum bus_code bus_audit_event(struct bus_audit *audit, const struct bus_belief *
 	}
 	/* The tree this checkpoint stands for must have our leaves on its left. */
 	if (memcmp(before.node, log->range.node, before.count * sizeof(before.node[0])) != 0)
-		convict(log, "the checkpoint of %" PRIu64 " events has others before event %" PRIu64
-			" than were published", cp->size, id);
+		convict(log,
+			"the checkpoint of %" PRIu64 " events has others before event %" PRIu64
+			" than were published",
+			cp->size, id);
 	append(log, &belief->leaf);
 	return BUS_OK;
 }

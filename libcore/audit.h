@@ -20,21 +20,21 @@
 struct bus_audit;
 
 struct bus_audit_range {
-	uint64_t from, to;	/* both inclusive */
+	uint64_t from, to; /* both inclusive */
 };
 
 struct bus_audit_finding {
 	const char *origin;
-	uint64_t first, last;		/* what was seen reaches from here to there */
-	uint64_t size;			/* of the newest checkpoint */
+	uint64_t first, last; /* what was seen reaches from here to there */
+	uint64_t size;	      /* of the newest checkpoint */
 	uint64_t events, repeats;
 	const struct bus_audit_range *missing;
 	size_t missing_count;
-	bool equivocation;		/* the log contradicts itself; `text` says where */
+	bool equivocation; /* the log contradicts itself; `text` says where */
 	const char *text;
 };
 
-struct bus_audit *bus_audit_new(void);		/* NULL: out of memory */
+struct bus_audit *bus_audit_new(void); /* NULL: out of memory */
 void bus_audit_free(struct bus_audit *audit);
 
 enum bus_code bus_audit_event(struct bus_audit *audit, const struct bus_belief *belief,

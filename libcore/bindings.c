@@ -7,8 +7,7 @@
 
 #include "topic.h"
 
-enum bus_code bus_bindings_add(struct bus_bindings *list, const char *pattern,
-			       struct bus_err *err)
+enum bus_code bus_bindings_add(struct bus_bindings *list, const char *pattern, struct bus_err *err)
 {
 	size_t i;
 

@@ -17,8 +17,7 @@ struct bus_bindings {
 	size_t count;
 };
 
-enum bus_code bus_bindings_add(struct bus_bindings *list, const char *pattern,
-			       struct bus_err *err);
+enum bus_code bus_bindings_add(struct bus_bindings *list, const char *pattern, struct bus_err *err);
 void bus_bindings_finish(struct bus_bindings *list);
 
 bool bus_bindings_match(const struct bus_bindings *list, const char *key);

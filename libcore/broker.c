@@ -35,7 +35,12 @@ bool bus_broker_can_send(const struct bus_broker *b)
 {
 	struct pollfd fd = { .fd = amqp_get_sockfd(b->conn), .events = POLLOUT };
 
-	return poll(&fd, 1, 0) != 0;	/* an error too: publishing will name it */
+	return poll(&fd, 1, 0) != 0; /* an error too: publishing will name it */
+}
+
+static void add_header(amqp_table_t *headers, const char *name, const char *value, size_t len)
+{
+	headers->entries[headers->num_entries++] = bus_broker_text(name, value, len);
 }
 
 enum bus_code bus_broker_publish(struct bus_broker *b, const struct bus_outgoing *out,
@@ -69,17 +74,16 @@ enum bus_code bus_broker_publish(struct bus_broker *b, const struct bus_outgoing
 		p.timestamp = (uint64_t)out->timestamp;
 	}
 	if (out->proof)
-		header[p.headers.num_entries++] = bus_broker_text(bus_proof_header, out->proof, out->proof_len);
+		add_header(&p.headers, bus_proof_header, out->proof, out->proof_len);
 	if (out->reason) {
-		header[p.headers.num_entries++] = bus_broker_text("debmsg-reason", out->reason,
-						       strlen(out->reason));
-		header[p.headers.num_entries++] = bus_broker_text("debmsg-text", out->text, strlen(out->text));
-		header[p.headers.num_entries++] = bus_broker_text("debmsg-queue", out->queue,
-						       strlen(out->queue));
+		add_header(&p.headers, "debmsg-reason", out->reason, strlen(out->reason));
+		add_header(&p.headers, "debmsg-text", out->text, strlen(out->text));
+		add_header(&p.headers, "debmsg-queue", out->queue, strlen(out->queue));
 	}
 	status = amqp_basic_publish(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(out->exchange),
 				    amqp_cstring_bytes(out->routing_key), 1, 0, &p, body);
-	return status == AMQP_STATUS_OK ? BUS_OK : bus_broker_lost(b, "cannot publish", status, err);
+	return status == AMQP_STATUS_OK ? BUS_OK
+					: bus_broker_lost(b, "cannot publish", status, err);
 }
 
 /* -- consuming -- */
@@ -91,7 +95,8 @@ enum bus_code bus_broker_declare(struct bus_broker *b, const char *queue, struct
 	char doing[300];
 
 	snprintf(doing, sizeof(doing), "cannot declare queue %s", queue);
-	amqp_queue_declare(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue), 0, 1, 0, 0, arguments);
+	amqp_queue_declare(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue), 0, 1, 0, 0,
+			   arguments);
 	return bus_broker_answer(b, doing, err);
 }
 
@@ -101,7 +106,8 @@ enum bus_code bus_broker_bind(struct bus_broker *b, const char *queue, const cha
 	char doing[600];
 
 	snprintf(doing, sizeof(doing), "cannot bind queue %s to %s", queue, pattern);
-	amqp_queue_bind(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(bus_exchange), amqp_cstring_bytes(pattern),
+	amqp_queue_bind(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue),
+			amqp_cstring_bytes(bus_exchange), amqp_cstring_bytes(pattern),
 			amqp_empty_table);
 	return bus_broker_answer(b, doing, err);
 }
@@ -117,7 +123,8 @@ static enum bus_code consume(struct bus_broker *b, const char *queue, const char
 	rc = bus_broker_answer(b, doing, err);
 	if (rc)
 		return rc;
-	amqp_basic_consume(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(tag), 0, 0, 0, arguments);
+	amqp_basic_consume(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue),
+			   amqp_cstring_bytes(tag), 0, 0, 0, arguments);
 	return bus_broker_answer(b, doing, err);
 }
 
@@ -130,8 +137,7 @@ enum bus_code bus_broker_consume(struct bus_broker *b, const char *queue, uint16
 enum { STREAM_PREFETCH = 1000 };
 
 enum bus_code bus_broker_read_stream(struct bus_broker *b, const char *tag,
-				     enum bus_stream_start start, int64_t time,
-				     struct bus_err *err)
+				     enum bus_stream_start start, int64_t time, struct bus_err *err)
 {
 	static const char *const name[] = { "first", "last", "next" };
 	amqp_table_entry_t offset = { .key = amqp_cstring_bytes("x-stream-offset") };
@@ -152,12 +158,12 @@ enum bus_code bus_broker_cancel(struct bus_broker *b, const char *tag, struct bu
 	return bus_broker_answer(b, "cannot end a consumer", err);
 }
 
-enum bus_code bus_broker_ack(struct bus_broker *b, uint64_t tag, bool multiple,
-			     struct bus_err *err)
+enum bus_code bus_broker_ack(struct bus_broker *b, uint64_t tag, bool multiple, struct bus_err *err)
 {
 	int status = amqp_basic_ack(b->conn, BUS_BROKER_CHANNEL, tag, multiple);
 
-	return status == AMQP_STATUS_OK ? BUS_OK : bus_broker_lost(b, "cannot acknowledge", status, err);
+	return status == AMQP_STATUS_OK ? BUS_OK
+					: bus_broker_lost(b, "cannot acknowledge", status, err);
 }
 
 enum bus_code bus_broker_count(struct bus_broker *b, const char *queue, uint32_t *ret,
@@ -168,7 +174,8 @@ enum bus_code bus_broker_count(struct bus_broker *b, const char *queue, uint32_t
 	enum bus_code rc;
 
 	snprintf(doing, sizeof(doing), "cannot look at queue %s", queue);
-	ok = amqp_queue_declare(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue), 1, 0, 0, 0, amqp_empty_table);
+	ok = amqp_queue_declare(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue), 1, 0, 0, 0,
+				amqp_empty_table);
 	rc = bus_broker_answer(b, doing, err);
 	if (!rc)
 		*ret = ok->message_count;

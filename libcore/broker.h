@@ -28,23 +28,23 @@
 struct bus_broker;
 
 struct bus_broker_login {
-	const struct bus_conf_broker *conf;	/* where, and how TLS is done */
-	const char *user;			/* NULL: the one in the url */
-	const char *password_file;		/* with user */
-	const char *purpose;			/* shown in the management UI */
+	const struct bus_conf_broker *conf; /* where, and how TLS is done */
+	const char *user;		    /* NULL: the one in the url */
+	const char *password_file;	    /* with user */
+	const char *purpose;		    /* shown in the management UI */
 };
 
-extern const char bus_exchange[];	/* "debmsg" */
-extern const char bus_stream[];		/* "debmsg.log" */
-extern const char bus_dead_exchange[];	/* "debmsg.dead" */
+extern const char bus_exchange[];      /* "debmsg" */
+extern const char bus_stream[];	       /* "debmsg.log" */
+extern const char bus_dead_exchange[]; /* "debmsg.dead" */
 
 enum bus_code bus_broker_open(struct bus_broker **ret, const struct bus_broker_login *login,
 			      struct bus_err *err);
 void bus_broker_close(struct bus_broker *b);
 
 const char *bus_broker_user(const struct bus_broker *b);
-const char *bus_broker_address(const struct bus_broker *b);	/* host:port */
-int bus_broker_fd(const struct bus_broker *b);			/* for poll() */
+const char *bus_broker_address(const struct bus_broker *b); /* host:port */
+int bus_broker_fd(const struct bus_broker *b);		    /* for poll() */
 /* Something is read already and waits in memory: poll() would not tell. */
 bool bus_broker_pending(const struct bus_broker *b);
 
@@ -53,10 +53,10 @@ bool bus_broker_pending(const struct bus_broker *b);
 struct bus_outgoing {
 	const char *exchange, *routing_key;
 	const char *type, *message_id;
-	int64_t timestamp;		/* seconds; 0: none */
-	const char *body, *proof;	/* proof NULL: no header */
+	int64_t timestamp;	  /* seconds; 0: none */
+	const char *body, *proof; /* proof NULL: no header */
 	size_t body_len, proof_len;
-	const char *reason, *text, *queue;	/* parked messages: why, in words, from where */
+	const char *reason, *text, *queue; /* parked messages: why, in words, from where */
 };
 
 /* From now on every publish gets a number: 1, 2, ... */
@@ -80,8 +80,7 @@ enum bus_code bus_broker_consume(struct bus_broker *b, const char *queue, uint16
 				 struct bus_err *err);
 
 /* Where reading of a stream starts. */
-enum bus_stream_start { BUS_STREAM_FIRST, BUS_STREAM_LAST_CHUNK, BUS_STREAM_NEXT,
-			BUS_STREAM_TIME };
+enum bus_stream_start { BUS_STREAM_FIRST, BUS_STREAM_LAST_CHUNK, BUS_STREAM_NEXT, BUS_STREAM_TIME };
 /*
  * Consumes the stream under the consumer tag `tag`.  A time (seconds) may start
  * a little earlier than asked, never later.  Streams know no nack: ack is all.
@@ -106,13 +105,13 @@ enum bus_code bus_broker_sync(struct bus_broker *b, struct bus_err *err);
 /* -- what the broker says -- */
 
 enum bus_broker_what {
-	BUS_BROKER_NOTHING,	/* in the time given */
-	BUS_BROKER_MESSAGE,	/* a delivery: message, tag, offset, consumer */
-	BUS_BROKER_CONFIRMED,	/* publish `tag`, or all up to it, is safe */
-	BUS_BROKER_REFUSED,	/* publish `tag`, or all up to it, is not (nack) */
-	BUS_BROKER_RETURNED,	/* the publish with this message_id reached no queue */
-	BUS_BROKER_CANCELLED,	/* our queue is gone */
-	BUS_BROKER_BLOCKED,	/* out of disk or memory: do not publish; text says why */
+	BUS_BROKER_NOTHING,   /* in the time given */
+	BUS_BROKER_MESSAGE,   /* a delivery: message, tag, offset, consumer */
+	BUS_BROKER_CONFIRMED, /* publish `tag`, or all up to it, is safe */
+	BUS_BROKER_REFUSED,   /* publish `tag`, or all up to it, is not (nack) */
+	BUS_BROKER_RETURNED,  /* the publish with this message_id reached no queue */
+	BUS_BROKER_CANCELLED, /* our queue is gone */
+	BUS_BROKER_BLOCKED,   /* out of disk or memory: do not publish; text says why */
 	BUS_BROKER_UNBLOCKED
 };
 
@@ -120,10 +119,10 @@ struct bus_broker_event {
 	enum bus_broker_what what;
 	uint64_t tag;
 	bool multiple;
-	struct bus_message *message;	/* the receiver frees it */
-	int64_t offset;			/* in a stream; -1: none */
-	char consumer[32];		/* consumer tag */
-	char text[256];			/* message_id of a returned one, or the broker's words */
+	struct bus_message *message; /* the receiver frees it */
+	int64_t offset;		     /* in a stream; -1: none */
+	char consumer[32];	     /* consumer tag */
+	char text[256];		     /* message_id of a returned one, or the broker's words */
 };
 
 enum bus_code bus_broker_next(struct bus_broker *b, int timeout_ms, struct bus_broker_event *ret,

@@ -36,12 +36,16 @@ static enum bus_code refused(struct bus_broker *b, const char *doing, uint16_t c
 	switch (code) {
 	case AMQP_ACCESS_REFUSED:
 		return bus_fail(err, BUS_E_CONFIG,
-				"broker %s: %s: refused for user %s: %s; the admin gives permissions "
-				"with broker-config/add-user", b->address, doing, b->user, said);
+				"broker %s: %s: refused for user %s: %s; the admin gives "
+				"permissions "
+				"with broker-config/add-user",
+				b->address, doing, b->user, said);
 	case AMQP_NOT_ALLOWED:
 		return bus_fail(err, BUS_E_CONFIG,
-				"broker %s: %s: refused for user %s: %s; is the virtual host in the "
-				"url right?", b->address, doing, b->user, said);
+				"broker %s: %s: refused for user %s: %s; is the virtual host in "
+				"the "
+				"url right?",
+				b->address, doing, b->user, said);
 	case AMQP_NOT_FOUND:
 		return bus_fail(err, BUS_E_CONFIG, "broker %s: %s: %s; %s", b->address, doing, said,
 				load);
@@ -71,8 +75,8 @@ enum bus_code bus_broker_closed(struct bus_broker *b, const char *doing,
 			doing, amqp_method_name(method->id));
 }
 
-enum bus_code bus_broker_reply(struct bus_broker *b, const char *doing,
-			       amqp_rpc_reply_t reply, struct bus_err *err)
+enum bus_code bus_broker_reply(struct bus_broker *b, const char *doing, amqp_rpc_reply_t reply,
+			       struct bus_err *err)
 {
 	switch (reply.reply_type) {
 	case AMQP_RESPONSE_NORMAL:

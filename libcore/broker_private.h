@@ -41,8 +41,8 @@ enum bus_code bus_broker_lost(struct bus_broker *b, const char *doing, int statu
 enum bus_code bus_broker_closed(struct bus_broker *b, const char *doing,
 				const amqp_method_t *method, struct bus_err *err);
 /* rabbitmq-c answers a call in three ways; this is the one place that knows. */
-enum bus_code bus_broker_reply(struct bus_broker *b, const char *doing,
-			       amqp_rpc_reply_t reply, struct bus_err *err);
+enum bus_code bus_broker_reply(struct bus_broker *b, const char *doing, amqp_rpc_reply_t reply,
+			       struct bus_err *err);
 /* The same, for the last call. */
 enum bus_code bus_broker_answer(struct bus_broker *b, const char *doing, struct bus_err *err);
 /* A text entry of a table: borrowed. */

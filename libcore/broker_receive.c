@@ -8,7 +8,7 @@
 #include "event.h"
 
 enum {
-	CONTENT_S = 60,		/* between the frames of one message */
+	CONTENT_S = 60, /* between the frames of one message */
 	/* more than any body we accept, so that `oversize` is seen and not guessed */
 	KEEP_MAX = BUS_BODY_MAX_CEILING + 1
 };
@@ -22,7 +22,8 @@ static enum bus_code wait_frame(struct bus_broker *b, amqp_frame_t *frame, int t
 
 	if (status == AMQP_STATUS_TIMEOUT)
 		return BUS_E_NO;
-	return status == AMQP_STATUS_OK ? BUS_OK : bus_broker_lost(b, "connection lost", status, err);
+	return status == AMQP_STATUS_OK ? BUS_OK
+					: bus_broker_lost(b, "connection lost", status, err);
 }
 
 static enum bus_code content_frame(struct bus_broker *b, uint8_t type, amqp_frame_t *frame,
@@ -71,8 +72,7 @@ static bool take_properties(struct bus_broker_event *ev, const amqp_basic_proper
 	for (i = 0; i < p->headers.num_entries; i++) {
 		const amqp_table_entry_t *entry = &p->headers.entries[i];
 
-		if (key_is(entry, "x-stream-offset") &&
-		    entry->value.kind == AMQP_FIELD_KIND_I64)
+		if (key_is(entry, "x-stream-offset") && entry->value.kind == AMQP_FIELD_KIND_I64)
 			ev->offset = entry->value.value.i64;
 		if (!key_is(entry, bus_proof_header) || m->proof ||
 		    entry->value.kind != AMQP_FIELD_KIND_UTF8)
@@ -103,7 +103,7 @@ static enum bus_code take_content(struct bus_broker *b, struct bus_broker_event 
 	m->oversize = left > KEEP_MAX;
 	m->body = malloc(keep + 1);
 	if (!m->body || !take_properties(ev, frame.payload.properties.decoded)) {
-		b->lost = true;	/* the rest of the message is still to come */
+		b->lost = true; /* the rest of the message is still to come */
 		return bus_fail(err, BUS_E_NOMEM, "broker: out of memory");
 	}
 	while (left) {

@@ -18,7 +18,7 @@ static bool reserve(struct bus_buf *buf, size_t more)
 		buf->failed = buf->over = true;
 		return false;
 	}
-	while (cap - buf->len <= more)	/* one byte over, for the NUL */
+	while (cap - buf->len <= more) /* one byte over, for the NUL */
 		cap *= 2;
 	if (cap == buf->cap)
 		return true;

@@ -15,21 +15,23 @@
  * bus_buf_check().  p[len] is always NUL once something was appended.
  */
 
-
 struct bus_buf {
 	char *p;
 	size_t len, cap;
-	size_t max;		/* bytes; more than this is refused */
-	bool failed, over;	/* over: because of max, not of memory */
+	size_t max;	   /* bytes; more than this is refused */
+	bool failed, over; /* over: because of max, not of memory */
 };
 
-#define BUS_BUF_INIT(limit) { NULL, 0, 0, (limit), false, false }
+#define BUS_BUF_INIT(limit)                                                                        \
+	{                                                                                          \
+		NULL, 0, 0, (limit), false, false                                                  \
+	}
 
 void bus_buf_add(struct bus_buf *buf, const void *bytes, size_t len);
 void bus_buf_puts(struct bus_buf *buf, const char *text);
 void bus_buf_printf(struct bus_buf *buf, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-void bus_buf_clear(struct bus_buf *buf);	/* keeps the memory */
+void bus_buf_clear(struct bus_buf *buf); /* keeps the memory */
 void bus_buf_finish(struct bus_buf *buf);
 
 /* BUS_OK, BUS_E_NOMEM, or BUS_E_DATA where the limit was hit; `what` names it. */

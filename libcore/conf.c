@@ -19,39 +19,29 @@
 enum { SECRET_MAX = 1024 };
 
 static cfg_opt_t broker_opts[] = {
-	CFG_STR_LIST("url", NULL, CFGF_NONE),
-	CFG_STR("password-file", NULL, CFGF_NONE),
-	CFG_STR("ca-file", NULL, CFGF_NONE),
-	CFG_STR("cert-file", NULL, CFGF_NONE),
-	CFG_STR("key-file", NULL, CFGF_NONE),
-	CFG_END()
+	CFG_STR_LIST("url", NULL, CFGF_NONE), CFG_STR("password-file", NULL, CFGF_NONE),
+	CFG_STR("ca-file", NULL, CFGF_NONE),  CFG_STR("cert-file", NULL, CFGF_NONE),
+	CFG_STR("key-file", NULL, CFGF_NONE), CFG_END()
 };
 
-static cfg_opt_t signing_opts[] = {
-	CFG_STR("homedir", NULL, CFGF_NONE),
-	CFG_STR("key", NULL, CFGF_NONE),
-	CFG_END()
-};
+static cfg_opt_t signing_opts[] = { CFG_STR("homedir", NULL, CFGF_NONE),
+				    CFG_STR("key", NULL, CFGF_NONE), CFG_END() };
 
 static cfg_opt_t service_opts[] = {
-	CFG_STR("origin", NULL, CFGF_NONE),
-	CFG_STR("user", NULL, CFGF_NONE),
-	CFG_STR("password-file", NULL, CFGF_NONE),
-	CFG_STR("repository-root", NULL, CFGF_NONE),
-	CFG_STR("url", NULL, CFGF_NONE),
-	CFG_END()
+	CFG_STR("origin", NULL, CFGF_NONE),	   CFG_STR("user", NULL, CFGF_NONE),
+	CFG_STR("password-file", NULL, CFGF_NONE), CFG_STR("repository-root", NULL, CFGF_NONE),
+	CFG_STR("url", NULL, CFGF_NONE),	   CFG_END()
 };
 
-static cfg_opt_t top_opts[] = {
-	CFG_STR("environment", NULL, CFGF_NONE),
-	CFG_STR("state-directory", NULL, CFGF_NONE),
-	CFG_STR("trust-file", NULL, CFGF_NONE),
-	CFG_INT("max-event-size", BUS_BODY_MAX_DEFAULT, CFGF_NONE),
-	CFG_SEC("broker", broker_opts, CFGF_NODEFAULT),
-	CFG_SEC("signing", signing_opts, CFGF_NODEFAULT),
-	CFG_SEC("service", service_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-	CFG_END()
-};
+static cfg_opt_t top_opts[] = { CFG_STR("environment", NULL, CFGF_NONE),
+				CFG_STR("state-directory", NULL, CFGF_NONE),
+				CFG_STR("trust-file", NULL, CFGF_NONE),
+				CFG_INT("max-event-size", BUS_BODY_MAX_DEFAULT, CFGF_NONE),
+				CFG_SEC("broker", broker_opts, CFGF_NODEFAULT),
+				CFG_SEC("signing", signing_opts, CFGF_NODEFAULT),
+				CFG_SEC("service", service_opts,
+					CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+				CFG_END() };
 
 void bus_conf_free(struct bus_conf *conf)
 {
@@ -276,8 +266,10 @@ enum bus_code bus_conf_service(const struct bus_conf *conf, const char *name,
 			*ret = &conf->service[i];
 			return BUS_OK;
 		}
-	return bus_fail(err, BUS_E_CONFIG, "%s: no section service \"%s\"; add one, see "
-			"debmsg.conf(5)", conf->path, name);
+	return bus_fail(err, BUS_E_CONFIG,
+			"%s: no section service \"%s\"; add one, see "
+			"debmsg.conf(5)",
+			conf->path, name);
 }
 
 char *bus_conf_outbox_dir(const struct bus_conf *conf, const char *service)
@@ -303,8 +295,10 @@ static enum bus_code read_secret(char *secret, size_t size, int fd, const char *
 	secret[n] = '\0';
 	secret[strcspn(secret, "\r\n")] = '\0';
 	return *secret ? BUS_OK
-		       : bus_fail(err, BUS_E_CONFIG, "%s: the first line is empty; it holds the "
-				  "password", path);
+		       : bus_fail(err, BUS_E_CONFIG,
+				  "%s: the first line is empty; it holds the "
+				  "password",
+				  path);
 }
 
 enum bus_code bus_secret_read(char **ret, const char *path, struct bus_err *err)

@@ -14,32 +14,32 @@
  * file: it names the files that hold them (bus_secret_read()).
  */
 struct bus_conf_broker {
-	char **url;			/* at least one where there is a broker section */
+	char **url; /* at least one where there is a broker section */
 	size_t url_count;
-	char *password_file;		/* NULL: EXTERNAL, by client certificate */
-	char *ca_file;			/* the next three are for amqps; NULL: not given */
+	char *password_file; /* NULL: EXTERNAL, by client certificate */
+	char *ca_file;	     /* the next three are for amqps; NULL: not given */
 	char *cert_file;
 	char *key_file;
 };
 
 struct bus_conf_service {
-	char *name;			/* "dak" */
-	char *origin;			/* the log's name, without epoch */
-	char *user;			/* broker user that publishes */
+	char *name;   /* "dak" */
+	char *origin; /* the log's name, without epoch */
+	char *user;   /* broker user that publishes */
 	char *password_file;
-	char *repository_root;		/* alioth: subjects are relative to it; NULL: none */
-	char *url;			/* alioth: template, see debmsg.conf(5); NULL: none */
+	char *repository_root; /* alioth: subjects are relative to it; NULL: none */
+	char *url;	       /* alioth: template, see debmsg.conf(5); NULL: none */
 };
 
 struct bus_conf {
-	char *path;			/* of the file, for messages */
-	char *environment;		/* production, stg or dev */
+	char *path;	   /* of the file, for messages */
+	char *environment; /* production, stg or dev */
 	char *state_directory;
 	char *trust_file;
-	size_t max_event_size;		/* bytes of a body */
+	size_t max_event_size; /* bytes of a body */
 	struct bus_conf_broker broker;
-	char *signing_homedir;		/* NULL: no signing section */
-	char *signing_key;		/* fingerprint, upper case */
+	char *signing_homedir; /* NULL: no signing section */
+	char *signing_key;     /* fingerprint, upper case */
 	struct bus_conf_service *service;
 	size_t service_count;
 };

@@ -15,8 +15,7 @@
 /* libconfuse gives its error function no room for an argument. */
 static struct bus_err *parse_err;
 
-static void __attribute__((format(printf, 2, 0)))
-on_error(cfg_t *cfg, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0))) on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	char text[300];
 
@@ -54,8 +53,7 @@ static enum bus_code open_file(FILE **ret, const char *path, struct bus_err *err
 	return BUS_OK;
 }
 
-enum bus_code bus_confuse_parse(cfg_t **ret, cfg_opt_t *opts, const char *path,
-				struct bus_err *err)
+enum bus_code bus_confuse_parse(cfg_t **ret, cfg_opt_t *opts, const char *path, struct bus_err *err)
 {
 	struct bus_err local = { BUS_OK, "" };
 	enum bus_code rc;
@@ -99,8 +97,8 @@ char *bus_confuse_text(cfg_t *cfg, const char *name, bool *nomem)
 	return copy;
 }
 
-enum bus_code bus_confuse_fail(cfg_t *cfg, const char *path, struct bus_err *err,
-			       const char *fmt, ...)
+enum bus_code bus_confuse_fail(cfg_t *cfg, const char *path, struct bus_err *err, const char *fmt,
+			       ...)
 {
 	char text[400];
 	va_list ap;

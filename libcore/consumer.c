@@ -15,9 +15,9 @@
 
 enum {
 	PREFETCH = 500,
-	GROUP_MAX = 250,	/* messages between two acknowledgements */
-	QUEUE_MAX = 100,	/* characters of a queue's name */
-	LISTEN_MS = 5000,	/* heartbeats are answered when we listen */
+	GROUP_MAX = 250,  /* messages between two acknowledgements */
+	QUEUE_MAX = 100,  /* characters of a queue's name */
+	LISTEN_MS = 5000, /* heartbeats are answered when we listen */
 	CONFIRM_MS = 30000
 };
 
@@ -27,15 +27,15 @@ struct bus_consumer {
 	struct bus_intake *intake;
 	struct bus_broker *broker;
 	struct bus_ledger *ledger;
-	char queue[300];		/* <user>.<name> */
+	char queue[300]; /* <user>.<name> */
 	/* What the queue is bound to; of these, what the user asked for. */
 	struct bus_bindings bound, wanted;
 	struct bus_consumer_counts *counts;
-	uint64_t published;		/* into debmsg.dead, on this connection */
-	uint64_t last_tag;		/* newest delivery not acknowledged; 0: none */
-	unsigned int group;		/* deliveries since the last acknowledgement */
-	uint64_t parking;		/* the publish that is not confirmed yet; 0: none */
-	int64_t last_us;		/* when the last message came */
+	uint64_t published; /* into debmsg.dead, on this connection */
+	uint64_t last_tag;  /* newest delivery not acknowledged; 0: none */
+	unsigned int group; /* deliveries since the last acknowledgement */
+	uint64_t parking;   /* the publish that is not confirmed yet; 0: none */
+	int64_t last_us;    /* when the last message came */
 };
 
 /* -- bindings -- */
@@ -79,7 +79,8 @@ static enum bus_code check_name(const char *name, struct bus_err *err)
 	if (!*name || *name == '.' || strlen(name) > QUEUE_MAX || name[strspn(name, ok)])
 		return bus_fail(err, BUS_E_USAGE,
 				"queue '%s': a name has letters, digits, - _ and . and at most %d "
-				"characters", name, QUEUE_MAX);
+				"characters",
+				name, QUEUE_MAX);
 	return BUS_OK;
 }
 
@@ -222,7 +223,7 @@ static enum bus_code handle_broker(struct bus_consumer *c, struct bus_broker_eve
 	switch (ev->what) {
 	case BUS_BROKER_MESSAGE:
 		c->last_us = bus_time_now();
-		if (limit_reached(c)) {		/* goes back to the queue when we leave */
+		if (limit_reached(c)) { /* goes back to the queue when we leave */
 			bus_message_free(ev->message);
 			return BUS_OK;
 		}
@@ -240,13 +241,17 @@ static enum bus_code handle_broker(struct bus_consumer *c, struct bus_broker_eve
 	case BUS_BROKER_REFUSED:
 	case BUS_BROKER_RETURNED:
 		return bus_fail(err, BUS_E_UNAVAILABLE,
-				"a rejected message could not be put into debmsg.parked: exchange %s "
+				"a rejected message could not be put into debmsg.parked: exchange "
+				"%s "
 				"takes it nowhere; the admin loads broker-config/definitions.json "
-				"with broker-config/load", bus_dead_exchange);
+				"with broker-config/load",
+				bus_dead_exchange);
 	case BUS_BROKER_CANCELLED:
 		return bus_fail(err, BUS_E_UNAVAILABLE,
-				"queue %s was deleted or lost its leader; it is made again, but what "
-				"was in it must be fetched from the history", c->queue);
+				"queue %s was deleted or lost its leader; it is made again, but "
+				"what "
+				"was in it must be fetched from the history",
+				c->queue);
 	default:
 		return BUS_OK;
 	}
@@ -312,8 +317,7 @@ static int listen_ms(const struct bus_consumer *c)
 
 static bool idle(const struct bus_consumer *c)
 {
-	return c->options->idle_s &&
-	       bus_time_now() - c->last_us >= c->options->idle_s * 1000000LL;
+	return c->options->idle_s && bus_time_now() - c->last_us >= c->options->idle_s * 1000000LL;
 }
 
 /* Consumes until there is a reason to end (*ret_end) or a failure. */
@@ -361,8 +365,7 @@ static enum bus_code run(struct bus_consumer *c, struct bus_err *err)
 			break;
 		disconnect(c);
 		/* What was done but not acknowledged comes again, and is known then. */
-		if (c->options->flush(c->options->arg, NULL) ||
-		    bus_ledger_commit(c->ledger, NULL))
+		if (c->options->flush(c->options->arg, NULL) || bus_ledger_commit(c->ledger, NULL))
 			break;
 		ms = bus_relay_backoff_ms(attempts++, (unsigned int)bus_time_now());
 		bus_say(&c->options->say, "%s; trying again in %d.%d s", err->text, ms / 1000,

@@ -17,11 +17,11 @@
  * seconds; only the first one must succeed.
  */
 struct bus_consumer_options {
-	const char *queue;		/* without the user's name in front */
-	const struct bus_bindings *bind;	/* whole patterns; may be empty */
-	unsigned long long limit;	/* end after so many events; 0: no limit */
-	int idle_s;			/* end after so long without a message; 0: never */
-	int stop_fd;			/* readable: finish the group in hand and return */
+	const char *queue;		 /* without the user's name in front */
+	const struct bus_bindings *bind; /* whole patterns; may be empty */
+	unsigned long long limit;	 /* end after so many events; 0: no limit */
+	int idle_s;			 /* end after so long without a message; 0: never */
+	int stop_fd;			 /* readable: finish the group in hand and return */
 	struct bus_say say;
 	/* A believed event, once.  Anything but BUS_OK ends the consumer, unacknowledged. */
 	enum bus_code (*act)(void *arg, const struct bus_belief *belief,

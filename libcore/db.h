@@ -14,10 +14,10 @@
  * Included by those two modules only.
  */
 struct bus_db_schema {
-	const char *what;	/* "outbox": begins every message */
-	int application_id;	/* tells our file from another program's */
+	const char *what;   /* "outbox": begins every message */
+	int application_id; /* tells our file from another program's */
 	int version;
-	const char *sql;	/* makes the tables of a new file */
+	const char *sql; /* makes the tables of a new file */
 };
 
 /*

@@ -13,7 +13,8 @@
 
 static enum bus_code nomem(struct bus_err *err)
 {
-	return bus_fail(err, BUS_E_NOMEM, "event: out of memory");
+	bus_fail(err, BUS_E_NOMEM, "event: out of memory");
+	return BUS_E_NOMEM;
 }
 
 struct bus_draft_text {
@@ -85,7 +86,8 @@ static enum bus_code draft_data(struct bus_draft_text *owner, json_t *root, stru
 	bus_json_open(&js, NULL, '{');
 	if (!json_object_get(data, "summary"))
 		draft_summary(&js, owner);
-	json_object_foreach(data, name, value) {
+	json_object_foreach(data, name, value)
+	{
 		text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 		if (!text)
 			return nomem(err);
@@ -110,8 +112,8 @@ static enum bus_code draft_subject_time(struct bus_draft_text *owner, struct bus
 			return nomem(err);
 	}
 	draft->time_us = bus_time_now();
-	if (time && (!json_is_string(time) ||
-		     !bus_time_parse(&draft->time_us, json_string_value(time))))
+	if (time &&
+	    (!json_is_string(time) || !bus_time_parse(&draft->time_us, json_string_value(time))))
 		return bus_fail(err, BUS_E_DATA,
 				"event: `time` is not RFC 3339, such as 2026-11-22T10:15:00Z");
 	return BUS_OK;
@@ -124,7 +126,8 @@ static enum bus_code known_members(const json_t *root, struct bus_err *err)
 	json_t *value;
 	size_t i;
 
-	json_object_foreach((json_t *)(uintptr_t)root, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)root, name, value)
+	{
 		for (i = 0; i < 4 && strcmp(name, known[i]); i++)
 			;
 		if (i == 4)

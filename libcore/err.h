@@ -17,14 +17,14 @@
  */
 enum bus_code {
 	BUS_OK = 0,
-	BUS_E_NO,		/* it ran, and the answer is no */
-	BUS_E_USAGE,		/* the command line is wrong */
-	BUS_E_DATA,		/* input that can never become an event */
-	BUS_E_NOMEM,		/* this machine is short of memory */
-	BUS_E_TEMP,		/* disk, lock or key service: try again later */
-	BUS_E_UNAVAILABLE,	/* the broker cannot be reached or cannot take it */
-	BUS_E_CONFIG,		/* the operator must act */
-	BUS_E_BUG,		/* we broke our own rule */
+	BUS_E_NO,	   /* it ran, and the answer is no */
+	BUS_E_USAGE,	   /* the command line is wrong */
+	BUS_E_DATA,	   /* input that can never become an event */
+	BUS_E_NOMEM,	   /* this machine is short of memory */
+	BUS_E_TEMP,	   /* disk, lock or key service: try again later */
+	BUS_E_UNAVAILABLE, /* the broker cannot be reached or cannot take it */
+	BUS_E_CONFIG,	   /* the operator must act */
+	BUS_E_BUG,	   /* we broke our own rule */
 
 	/* A message that is not believed: PROTOCOL section 5, in its order. */
 	BUS_E_UNSIGNED,
@@ -45,14 +45,14 @@ enum bus_code {
 };
 
 enum bus_fate {
-	BUS_FATE_ACK,		/* done with it */
-	BUS_FATE_REQUEUE,	/* not now: it stays in the queue */
-	BUS_FATE_PARK		/* never: to the parked queue, with the reason */
+	BUS_FATE_ACK,	  /* done with it */
+	BUS_FATE_REQUEUE, /* not now: it stays in the queue */
+	BUS_FATE_PARK	  /* never: to the parked queue, with the reason */
 };
 
 struct bus_code_info {
 	const char *name;
-	int exit_status;	/* never 77 or 99: automake gives them a meaning */
+	int exit_status; /* never 77 or 99: automake gives them a meaning */
 	enum bus_fate fate;
 };
 

@@ -16,7 +16,8 @@ static const char schema_prefix[] = "urn:debmsg:schema:";
 
 static enum bus_code nomem(struct bus_err *err)
 {
-	return bus_fail(err, BUS_E_NOMEM, "event: out of memory");
+	bus_fail(err, BUS_E_NOMEM, "event: out of memory");
+	return BUS_E_NOMEM;
 }
 
 void bus_event_free(struct bus_event *ev)
@@ -118,15 +119,15 @@ static enum bus_code parse_data(struct bus_event *ev, const json_t *root, struct
 		bus_err_context(err, "data");
 		return rc;
 	}
-	if (count_characters(ev->summary) > BUS_SUMMARY_MAX || strpbrk(ev->summary, "\r\n"))
+	if (!ev->summary || count_characters(ev->summary) > BUS_SUMMARY_MAX ||
+	    strpbrk(ev->summary, "\r\n"))
 		return bus_fail(err, BUS_E_MALFORMED_EVENT,
 				"event: `data.summary` is not one line of at most %d characters",
 				BUS_SUMMARY_MAX);
 	return BUS_OK;
 }
 
-static enum bus_code parse_attributes(struct bus_event *ev, const json_t *root,
-				      struct bus_err *err)
+static enum bus_code parse_attributes(struct bus_event *ev, const json_t *root, struct bus_err *err)
 {
 	char time[BUS_TIME_LEN + 1];
 	enum bus_code rc;

@@ -18,16 +18,16 @@
  * what we are about to send.
  */
 enum {
-	BUS_BODY_MAX_DEFAULT = 64 * 1024,	/* bytes */
-	BUS_BODY_MAX_CEILING = 1024 * 1024,	/* what a configuration may raise it to */
-	BUS_SUMMARY_MAX = 200			/* characters */
+	BUS_BODY_MAX_DEFAULT = 64 * 1024,   /* bytes */
+	BUS_BODY_MAX_CEILING = 1024 * 1024, /* what a configuration may raise it to */
+	BUS_SUMMARY_MAX = 200		    /* characters */
 };
 
 struct bus_draft {
-	const char *type;	/* whole, see topic.h */
-	const char *subject;	/* NULL: none */
-	int64_t time_us;	/* microseconds since 1970, UTC: when it happened */
-	const char *data;	/* one JSON object, with `summary` */
+	const char *type;    /* whole, see topic.h */
+	const char *subject; /* NULL: none */
+	int64_t time_us;     /* microseconds since 1970, UTC: when it happened */
+	const char *data;    /* one JSON object, with `summary` */
 	size_t data_len;
 };
 
@@ -36,11 +36,11 @@ struct bus_event {
 	char *source;
 	uint64_t id;
 	char *type;
-	char *subject;		/* NULL: none */
-	char *time;		/* BUS_TIME_LEN characters */
+	char *subject; /* NULL: none */
+	char *time;    /* BUS_TIME_LEN characters */
 	uint64_t typesequence;
 	char *summary;
-	char *url;		/* NULL: none */
+	char *url; /* NULL: none */
 };
 
 /*

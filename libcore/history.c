@@ -6,21 +6,21 @@
 #include <string.h>
 
 enum {
-	ACK_EVERY = 250,	/* a quarter of the credit a stream consumer has */
-	PROBE_MS = 1000,	/* how long an answer may take before we look whether ... */
-	PROBES_MAX = 30,	/* ... there is anything to wait for, and how often */
-	FIRST_MS = 3000		/* for the first message after a given time; see at_end() */
+	ACK_EVERY = 250, /* a quarter of the credit a stream consumer has */
+	PROBE_MS = 1000, /* how long an answer may take before we look whether ... */
+	PROBES_MAX = 30, /* ... there is anything to wait for, and how often */
+	FIRST_MS = 3000	 /* for the first message after a given time; see at_end() */
 };
 
 static const char probe_tag[] = "probe", read_tag[] = "read";
 
 struct bus_history {
 	struct bus_broker *broker;
-	bool empty;			/* nothing was in the stream at first */
-	int64_t goal;			/* offset that was in its last chunk at first */
-	bool by_time;			/* the start is a time: perhaps nothing is that new */
-	bool reached, told;		/* the goal was seen; BUS_HISTORY_END was returned */
-	uint64_t unacked_tag;		/* the newest delivery; 0: all acknowledged */
+	bool empty;	      /* nothing was in the stream at first */
+	int64_t goal;	      /* offset that was in its last chunk at first */
+	bool by_time;	      /* the start is a time: perhaps nothing is that new */
+	bool reached, told;   /* the goal was seen; BUS_HISTORY_END was returned */
+	uint64_t unacked_tag; /* the newest delivery; 0: all acknowledged */
 	unsigned int unacked;
 };
 
@@ -42,7 +42,7 @@ static enum bus_code delivery(struct bus_history *h, const char *tag, int timeou
 					bus_stream);
 		if (ev->what == BUS_BROKER_MESSAGE && !strcmp(ev->consumer, tag))
 			return BUS_OK;
-		bus_message_free(ev->message);	/* for the probe, which has ended */
+		bus_message_free(ev->message); /* for the probe, which has ended */
 	}
 }
 
@@ -69,7 +69,8 @@ static enum bus_code probe_end(struct bus_history *h, struct bus_err *err)
 	if (rc == BUS_E_NO && count)
 		return bus_fail(err, BUS_E_UNAVAILABLE,
 				"history: the stream %s does not answer; does it have a leader "
-				"(rabbitmq-streams stream_status)?", bus_stream);
+				"(rabbitmq-streams stream_status)?",
+				bus_stream);
 	if (rc == BUS_E_NO) {
 		h->empty = true;
 	} else if (rc) {

@@ -12,23 +12,23 @@
 #include "trust.h"
 
 enum {
-	CACHE_SIZE = 64,	/* checkpoints whose signature is known to be good */
-	CACHE_S = 600		/* PROTOCOL section 5: so that revocation and expiry bite */
+	CACHE_SIZE = 64, /* checkpoints whose signature is known to be good */
+	CACHE_S = 600	 /* PROTOCOL section 5: so that revocation and expiry bite */
 };
 
 struct cached {
-	struct bus_hash digest;		/* of checkpoint and signature; size 0: free */
+	struct bus_hash digest; /* of checkpoint and signature; size 0: free */
 	struct bus_signer signer;
-	time_t until;			/* monotonic; 0: free */
+	time_t until; /* monotonic; 0: free */
 };
 
 struct bus_intake {
 	struct bus_trust *trust;
 	struct bus_keyring *ring;
 	size_t max_event_size;
-	struct bus_proof proof;		/* kept: it is large */
+	struct bus_proof proof; /* kept: it is large */
 	struct cached cache[CACHE_SIZE];
-	unsigned int next;		/* the slot to be used next */
+	unsigned int next; /* the slot to be used next */
 };
 
 enum bus_code bus_intake_open(struct bus_intake **ret, const struct bus_conf *conf,
@@ -160,9 +160,9 @@ static enum bus_code check_identity(const struct bus_intake *in, const struct bu
 {
 	if (strcmp(ev->source, in->proof.checkpoint.origin) != 0 || ev->id != in->proof.index)
 		return bus_fail(err, BUS_E_IDENTITY_MISMATCH,
-				"intake: the event calls itself %s/%" PRIu64
-				" but is leaf %" PRIu64 " of %s", ev->source, ev->id,
-				in->proof.index, in->proof.checkpoint.origin);
+				"intake: the event calls itself %s/%" PRIu64 " but is leaf %" PRIu64
+				" of %s",
+				ev->source, ev->id, in->proof.index, in->proof.checkpoint.origin);
 	return BUS_OK;
 }
 
@@ -189,25 +189,25 @@ enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *
 	struct bus_hash leaf;
 	enum bus_code rc;
 
-	rc = check_size(in, m, err);						/* 1 */
+	rc = check_size(in, m, err); /* 1 */
 	if (rc)
 		goto out;
-	rc = bus_proof_parse(&in->proof, m->proof, m->proof_len, err);		/* 2 */
+	rc = bus_proof_parse(&in->proof, m->proof, m->proof_len, err); /* 2 */
 	if (rc)
 		goto out;
-	rc = check_included(in, m, &leaf, err);					/* 3 */
+	rc = check_included(in, m, &leaf, err); /* 3 */
 	if (rc)
 		goto out;
-	rc = verify_checkpoint(in, &signer, err);				/* 4 */
+	rc = verify_checkpoint(in, &signer, err); /* 4 */
 	if (rc)
 		goto out;
-	rc = bus_event_parse(&ev, m->body, m->body_len, err);			/* 5 */
+	rc = bus_event_parse(&ev, m->body, m->body_len, err); /* 5 */
 	if (rc)
 		goto out;
-	rc = check_identity(in, ev, err);					/* 5 */
+	rc = check_identity(in, ev, err); /* 5 */
 	if (rc)
 		goto out;
-	rc = check_route(m, ev, bindings, err);					/* 6 */
+	rc = check_route(m, ev, bindings, err); /* 6 */
 	if (rc)
 		goto out;
 	rc = bus_trust_allows(in->trust, in->ring, ev->source, &signer, ev->type, err); /* 7 */

@@ -24,10 +24,10 @@ void bus_intake_close(struct bus_intake *in);
 
 /* What has been learned about a message that is believed. */
 struct bus_belief {
-	struct bus_event *event;		/* the receiver frees it */
+	struct bus_event *event; /* the receiver frees it */
 	struct bus_hash leaf;
 	struct bus_signer signer;
-	const struct bus_proof *proof;		/* valid until the next check */
+	const struct bus_proof *proof; /* valid until the next check */
 };
 
 /*

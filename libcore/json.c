@@ -86,7 +86,7 @@ static void add_string(struct bus_buf *out, const char *s, size_t len)
 		}
 		bus_buf_add(out, s, plain);
 		if (!n || s[plain] == '\0')
-			bus_buf_puts(out, "\xef\xbf\xbd");	/* U+FFFD */
+			bus_buf_puts(out, "\xef\xbf\xbd"); /* U+FFFD */
 		else
 			add_escape(out, (unsigned char)s[plain]);
 		s += plain + 1;

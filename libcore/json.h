@@ -22,11 +22,11 @@
  */
 struct bus_json {
 	struct bus_buf *out;
-	bool comma;		/* something stands before in this object or array */
+	bool comma; /* something stands before in this object or array */
 };
 
-void bus_json_open(struct bus_json *js, const char *name, char bracket);	/* '{' or '[' */
-void bus_json_close(struct bus_json *js, char bracket);			/* '}' or ']' */
+void bus_json_open(struct bus_json *js, const char *name, char bracket); /* '{' or '[' */
+void bus_json_close(struct bus_json *js, char bracket);			 /* '}' or ']' */
 void bus_json_text(struct bus_json *js, const char *name, const char *text);
 void bus_json_bytes(struct bus_json *js, const char *name, const void *bytes, size_t len);
 void bus_json_uint(struct bus_json *js, const char *name, uint64_t value);

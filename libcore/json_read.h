@@ -14,7 +14,7 @@
  * BUS_E_NOMEM and nothing else.  flags: JSON_ALLOW_NUL or 0.  The caller owns
  * *ret (json_decref).  Only the modules that read JSON include this header.
  */
-enum { BUS_DEPTH_MAX = 32 };	/* objects and arrays, the outermost included */
+enum { BUS_DEPTH_MAX = 32 }; /* objects and arrays, the outermost included */
 
 enum bus_code bus_json_read(json_t **ret, const char *bytes, size_t len, unsigned int flags,
 			    enum bus_code code, struct bus_err *err);

@@ -12,7 +12,7 @@ enum { WAIT_MS = 10000 };
 
 static const struct bus_db_schema schema = {
 	.what = "ledger",
-	.application_id = 0x64626d32,	/* "dbm2" */
+	.application_id = 0x64626d32, /* "dbm2" */
 	.version = 1,
 	.sql = "CREATE TABLE log (number INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE);"
 	       "CREATE TABLE done (log INTEGER NOT NULL, id INTEGER NOT NULL, leaf BLOB NOT NULL,"
@@ -85,8 +85,7 @@ void bus_ledger_close(struct bus_ledger *ledger)
 }
 
 enum bus_code bus_ledger_look(struct bus_ledger *ledger, const char *source, uint64_t id,
-			      const struct bus_hash *leaf, enum bus_seen *ret,
-			      struct bus_err *err)
+			      const struct bus_hash *leaf, enum bus_seen *ret, struct bus_err *err)
 {
 	sqlite3_stmt *stmt = ledger->stmt[S_LOOK];
 	enum bus_code rc = BUS_OK;
@@ -97,8 +96,9 @@ enum bus_code bus_ledger_look(struct bus_ledger *ledger, const char *source, uin
 	step = sqlite3_step(stmt);
 	if (step == SQLITE_ROW)
 		*ret = sqlite3_column_bytes(stmt, 0) == BUS_HASH_LEN &&
-		       !memcmp(sqlite3_column_blob(stmt, 0), leaf->b, BUS_HASH_LEN)
-			       ? BUS_SEEN_REPEAT : BUS_SEEN_OTHER;
+				       !memcmp(sqlite3_column_blob(stmt, 0), leaf->b, BUS_HASH_LEN)
+			       ? BUS_SEEN_REPEAT
+			       : BUS_SEEN_OTHER;
 	else if (step == SQLITE_DONE)
 		*ret = BUS_SEEN_NEW;
 	else

@@ -22,24 +22,22 @@ struct bus_ledger;
 
 enum bus_code bus_ledger_open(struct bus_ledger **ret, const char *state_directory,
 			      const char *queue, struct bus_err *err);
-void bus_ledger_close(struct bus_ledger *ledger);	/* what is not committed is forgotten */
+void bus_ledger_close(struct bus_ledger *ledger); /* what is not committed is forgotten */
 
 enum bus_seen {
 	BUS_SEEN_NEW,
-	BUS_SEEN_REPEAT,	/* had it: acknowledge, no action */
-	BUS_SEEN_OTHER		/* had another body under this source and id: equivocation */
+	BUS_SEEN_REPEAT, /* had it: acknowledge, no action */
+	BUS_SEEN_OTHER	 /* had another body under this source and id: equivocation */
 };
 
 enum bus_code bus_ledger_look(struct bus_ledger *ledger, const char *source, uint64_t id,
-			      const struct bus_hash *leaf, enum bus_seen *ret,
-			      struct bus_err *err);
+			      const struct bus_hash *leaf, enum bus_seen *ret, struct bus_err *err);
 enum bus_code bus_ledger_note(struct bus_ledger *ledger, const char *source, uint64_t id,
 			      const struct bus_hash *leaf, struct bus_err *err);
 enum bus_code bus_ledger_commit(struct bus_ledger *ledger, struct bus_err *err);
 
 /* Remembers a pattern (at once, not with the next commit). */
-enum bus_code bus_ledger_bind(struct bus_ledger *ledger, const char *pattern,
-			      struct bus_err *err);
+enum bus_code bus_ledger_bind(struct bus_ledger *ledger, const char *pattern, struct bus_err *err);
 enum bus_code bus_ledger_bindings(struct bus_ledger *ledger,
 				  enum bus_code (*each)(void *arg, const char *pattern,
 							struct bus_err *err),

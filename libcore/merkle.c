@@ -66,7 +66,7 @@ void bus_range_root(const struct bus_range *range, struct bus_hash *ret)
  * one, or, at the ragged right edge, none: then it moves up unchanged.
  */
 struct walk {
-	uint64_t node, last;	/* this node, and the level's last one */
+	uint64_t node, last; /* this node, and the level's last one */
 };
 
 enum side { NONE, LEFT, RIGHT };
@@ -90,8 +90,8 @@ unsigned int bus_path_len(uint64_t index, uint64_t size)
 	return n;
 }
 
-void bus_path_root(struct bus_hash *ret, const struct bus_hash *leaf, uint64_t index,
-		   uint64_t size, const struct bus_hash *path)
+void bus_path_root(struct bus_hash *ret, const struct bus_hash *leaf, uint64_t index, uint64_t size,
+		   const struct bus_hash *path)
 {
 	struct walk walk = { index, size - 1 };
 	struct bus_hash node = *leaf;
@@ -138,12 +138,12 @@ void bus_path_range(struct bus_range *ret, uint64_t index, uint64_t size,
  * the right of the last perfect node, if anything.
  */
 struct bus_batch {
-	uint64_t begin, end;			/* leaf numbers */
-	unsigned int height;			/* levels in use */
+	uint64_t begin, end; /* leaf numbers */
+	unsigned int height; /* levels in use */
 	uint64_t first[BUS_PATH_MAX + 1];
 	struct bus_hash *level[BUS_PATH_MAX + 1];
 	struct bus_hash ragged[BUS_PATH_MAX + 1];
-	struct bus_hash nodes[];		/* the memory of all levels */
+	struct bus_hash nodes[]; /* the memory of all levels */
 };
 
 static const struct bus_hash *perfect(const struct bus_batch *batch, unsigned int l, uint64_t k)
@@ -183,7 +183,7 @@ struct bus_batch *bus_batch_new(const struct bus_range *before, const struct bus
 
 	/* Each level needs at most half the one below, and one more at each end. */
 	batch = calloc(1, sizeof(*batch) +
-		       (2 * count + 3 * (BUS_PATH_MAX + 1)) * sizeof(batch->nodes[0]));
+				  (2 * count + 3 * (BUS_PATH_MAX + 1)) * sizeof(batch->nodes[0]));
 	if (!batch)
 		return NULL;
 	batch->begin = begin;

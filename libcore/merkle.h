@@ -25,8 +25,8 @@ struct bus_hash {
 };
 
 struct bus_range {
-	uint64_t size;			/* leaves covered */
-	unsigned int count;		/* nodes; the number of bits set in size */
+	uint64_t size;	    /* leaves covered */
+	unsigned int count; /* nodes; the number of bits set in size */
 	struct bus_hash node[BUS_PATH_MAX + 1];
 };
 
@@ -35,14 +35,14 @@ void bus_merkle_leaf(struct bus_hash *ret, const void *data, size_t len);
 bool bus_hash_equal(const struct bus_hash *a, const struct bus_hash *b);
 
 void bus_range_append(struct bus_range *range, const struct bus_hash *leaf);
-void bus_range_root(const struct bus_range *range, struct bus_hash *ret);	/* size > 0 */
+void bus_range_root(const struct bus_range *range, struct bus_hash *ret); /* size > 0 */
 
 /* How many hashes the inclusion path of leaf `index` has in a tree of `size`. */
 unsigned int bus_path_len(uint64_t index, uint64_t size);
 
 /* The root that leaf and path give; path has bus_path_len() hashes. */
-void bus_path_root(struct bus_hash *ret, const struct bus_hash *leaf, uint64_t index,
-		   uint64_t size, const struct bus_hash *path);
+void bus_path_root(struct bus_hash *ret, const struct bus_hash *leaf, uint64_t index, uint64_t size,
+		   const struct bus_hash *path);
 
 /* The compact range of leaves 0 to index - 1: the path's left-hand siblings. */
 void bus_path_range(struct bus_range *ret, uint64_t index, uint64_t size,

@@ -45,8 +45,8 @@ void bus_message_export(struct bus_buf *out, const struct bus_message *m)
 
 struct bus_message_reader {
 	FILE *stream;
-	unsigned long line;	/* where the reader stands */
-	struct bus_buf text;	/* one object */
+	unsigned long line;  /* where the reader stands */
+	struct bus_buf text; /* one object */
 };
 
 enum bus_code bus_message_reader_new(struct bus_message_reader **ret, FILE *stream,
@@ -155,7 +155,7 @@ static enum bus_code from_object(struct bus_message *m, const json_t *root, unsi
 				"line %lu: no message in export form: it has the strings "
 				"routing_key, proof and body (or body_base64)",
 				line);
-	if (!m->proof_len) {	/* the export form of a message without the header */
+	if (!m->proof_len) { /* the export form of a message without the header */
 		free(m->proof);
 		m->proof = NULL;
 	}
@@ -176,7 +176,8 @@ enum bus_code bus_message_read(struct bus_message_reader *reader, struct bus_mes
 		*ret = NULL;
 		return BUS_OK;
 	}
-	rc = bus_json_read(&root, reader->text.p, reader->text.len, JSON_ALLOW_NUL, BUS_E_DATA, err);
+	rc = bus_json_read(&root, reader->text.p, reader->text.len, JSON_ALLOW_NUL, BUS_E_DATA,
+			   err);
 	if (rc) {
 		bus_err_context(err, "line %lu", reader->line);
 		return rc;

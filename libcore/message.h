@@ -19,10 +19,10 @@ struct bus_message {
 	char *routing_key;
 	char *body;
 	size_t body_len;
-	char *proof;		/* NULL: the header is missing */
+	char *proof; /* NULL: the header is missing */
 	size_t proof_len;
-	char *message_id;	/* NULL: not set; a hint until verified */
-	bool oversize;		/* the body was larger than is ever accepted, and cut */
+	char *message_id; /* NULL: not set; a hint until verified */
+	bool oversize;	  /* the body was larger than is ever accepted, and cut */
 };
 
 void bus_message_free(struct bus_message *m);

@@ -13,9 +13,9 @@
 
 static const struct bus_db_schema schema = {
 	.what = "outbox",
-	.application_id = 0x64626d31,	/* "dbm1" */
+	.application_id = 0x64626d31, /* "dbm1" */
 	.version = 1,
-	.sql = "CREATE TABLE log ("		/* one row */
+	.sql = "CREATE TABLE log (" /* one row */
 	       "  origin TEXT NOT NULL, created INTEGER NOT NULL,"
 	       "  size INTEGER NOT NULL, sent INTEGER NOT NULL, sent_time INTEGER NOT NULL,"
 	       "  checkpoint_time INTEGER NOT NULL, checkpoint_size INTEGER NOT NULL);"
@@ -62,7 +62,8 @@ enum bus_code bus_outbox_fail(struct bus_outbox *box, const char *doing, struct 
 
 enum bus_code bus_outbox_nomem(struct bus_err *err)
 {
-	return bus_fail(err, BUS_E_NOMEM, "outbox: out of memory");
+	bus_fail(err, BUS_E_NOMEM, "outbox: out of memory");
+	return BUS_E_NOMEM;
 }
 
 sqlite3_stmt *bus_outbox_statement(struct bus_outbox *box, enum bus_outbox_statement which,
@@ -79,7 +80,8 @@ sqlite3_stmt *bus_outbox_statement(struct bus_outbox *box, enum bus_outbox_state
 enum bus_code bus_outbox_run(struct bus_outbox *box, sqlite3_stmt *stmt, struct bus_err *err)
 {
 	int step = sqlite3_step(stmt);
-	enum bus_code rc = step == SQLITE_DONE ? BUS_OK : bus_outbox_fail(box, "cannot write to", err);
+	enum bus_code rc = step == SQLITE_DONE ? BUS_OK
+					       : bus_outbox_fail(box, "cannot write to", err);
 
 	sqlite3_reset(stmt);
 	return rc;
@@ -88,7 +90,8 @@ enum bus_code bus_outbox_run(struct bus_outbox *box, sqlite3_stmt *stmt, struct 
 enum bus_code bus_outbox_exec(struct bus_outbox *box, const char *sql, const char *doing,
 			      struct bus_err *err)
 {
-	return sqlite3_exec(box->db, sql, NULL, NULL, NULL) ? bus_outbox_fail(box, doing, err) : BUS_OK;
+	return sqlite3_exec(box->db, sql, NULL, NULL, NULL) ? bus_outbox_fail(box, doing, err)
+							    : BUS_OK;
 }
 
 enum bus_code bus_outbox_begin(struct bus_outbox *box, struct bus_err *err)
@@ -185,7 +188,7 @@ static enum bus_code begin_or_check_log(struct bus_outbox *box, bool create, str
 		rc = bus_outbox_begin(box, err);
 		if (rc)
 			return rc;
-		rc = bus_outbox_read_log(box, &state, err);	/* nobody was faster? */
+		rc = bus_outbox_read_log(box, &state, err); /* nobody was faster? */
 		if (rc == BUS_E_NO)
 			rc = bus_outbox_start_log(box, "", err);
 		rc = bus_outbox_end(box, rc, err);
@@ -198,7 +201,8 @@ static enum bus_code begin_or_check_log(struct bus_outbox *box, bool create, str
 	    bus_origin_name_len(state.origin) != strlen(box->name) ||
 	    memcmp(state.origin, box->name, strlen(box->name)) != 0)
 		return bus_fail(err, BUS_E_CONFIG,
-				"outbox: the log in %s is %s, but `origin` says %s; a log cannot be "
+				"outbox: the log in %s is %s, but `origin` says %s; a log cannot "
+				"be "
 				"renamed: set origin back, or move that directory away",
 				box->directory, state.origin, box->name);
 	return BUS_OK;
@@ -258,8 +262,7 @@ void bus_outbox_close(struct bus_outbox *box)
 	free(box);
 }
 
-static enum bus_code check_type(const struct bus_outbox *box, const char *type,
-				struct bus_err *err)
+static enum bus_code check_type(const struct bus_outbox *box, const char *type, struct bus_err *err)
 {
 	struct bus_type t;
 

@@ -38,7 +38,7 @@ struct bus_outbox;
  * another process.  create false: BUS_E_NO where there is no outbox yet.
  */
 struct bus_outbox_params {
-	const char *directory;		/* bus_conf_outbox_dir() */
+	const char *directory; /* bus_conf_outbox_dir() */
 	const char *name;
 	const char *environment, *service;
 	size_t max_event_size;
@@ -54,7 +54,7 @@ void bus_outbox_close(struct bus_outbox *box);
 
 enum bus_code bus_outbox_begin(struct bus_outbox *box, struct bus_err *err);
 enum bus_code bus_outbox_commit(struct bus_outbox *box, struct bus_err *err);
-void bus_outbox_rollback(struct bus_outbox *box);	/* fine at any time */
+void bus_outbox_rollback(struct bus_outbox *box); /* fine at any time */
 
 /* BUS_E_DATA where the event can never be one; the transaction stands as it was. */
 enum bus_code bus_outbox_append(struct bus_outbox *box, const struct bus_draft *draft,
@@ -73,16 +73,16 @@ enum bus_code bus_outbox_cursor_first(struct bus_outbox *box, const char *prefix
 /* -- the log: relay and outbox commands -- */
 
 struct bus_outbox_state {
-	char origin[BUS_ORIGIN_MAX + 1];	/* with epoch */
-	uint64_t size;			/* events appended */
-	uint64_t signed_size;		/* of the newest checkpoint */
-	uint64_t sent;			/* events 0 to sent - 1 are confirmed */
-	int64_t created_us;		/* when the log began */
-	int64_t last_us;		/* when the last event was appended; 0: none */
-	int64_t checkpoint_us;		/* when bus.checkpoint was last appended; 0: never */
-	uint64_t checkpoint_size;	/* what `size` was right after that */
-	int64_t sent_us;		/* when `sent` last moved; 0: never */
-	int64_t oldest_unsent_us;	/* when the oldest unsent event was appended; 0: none */
+	char origin[BUS_ORIGIN_MAX + 1]; /* with epoch */
+	uint64_t size;			 /* events appended */
+	uint64_t signed_size;		 /* of the newest checkpoint */
+	uint64_t sent;			 /* events 0 to sent - 1 are confirmed */
+	int64_t created_us;		 /* when the log began */
+	int64_t last_us;		 /* when the last event was appended; 0: none */
+	int64_t checkpoint_us;		 /* when bus.checkpoint was last appended; 0: never */
+	uint64_t checkpoint_size;	 /* what `size` was right after that */
+	int64_t sent_us;		 /* when `sent` last moved; 0: never */
+	int64_t oldest_unsent_us;	 /* when the oldest unsent event was appended; 0: none */
 };
 
 enum bus_code bus_outbox_state(struct bus_outbox *box, struct bus_outbox_state *ret,
@@ -111,7 +111,7 @@ enum bus_code bus_outbox_each(struct bus_outbox *box, uint64_t from, uint64_t un
 
 /* A signed checkpoint, and the tree it stands for. */
 struct bus_outbox_checkpoint {
-	struct bus_range range;		/* range.size 0: the empty log, no note */
+	struct bus_range range; /* range.size 0: the empty log, no note */
 	char *note;
 };
 void bus_outbox_checkpoint_finish(struct bus_outbox_checkpoint *cp);

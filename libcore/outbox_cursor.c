@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CURSOR_MAX = 16 * 1024 * 1024 };	/* bytes; a hook's whole input may be one */
+enum { CURSOR_MAX = 16 * 1024 * 1024 }; /* bytes; a hook's whole input may be one */
 
 enum bus_code bus_outbox_cursor_set(struct bus_outbox *box, const char *name, const void *value,
 				    size_t len, struct bus_err *err)

@@ -11,7 +11,7 @@
 
 struct mover {
 	struct bus_outbox *box;
-	struct bus_buf *lines;		/* drafts of the events that move, one after the other */
+	struct bus_buf *lines; /* drafts of the events that move, one after the other */
 	uint64_t count;
 };
 
@@ -28,14 +28,14 @@ static enum bus_code collect_unsent(void *arg, const struct bus_outbox_event *ev
 
 static enum bus_code append_unsent(struct mover *mover, struct bus_err *err)
 {
-	const char *p = mover->lines->p, *end_of = p + mover->lines->len;
+	const char *p = mover->lines->p, *end_of = p ? p + mover->lines->len : p;
 	struct bus_draft_text *owner = NULL;
 	struct bus_draft draft;
 	enum bus_code rc = BUS_OK;
 	uint64_t id;
 	size_t len;
 
-	for (; !rc && p < end_of; p += len) {
+	for (; !rc && p && p < end_of; p += len) {
 		memcpy(&len, p, sizeof(len));
 		p += sizeof(len);
 		rc = bus_draft_from_event(&owner, &draft, p, len, err);
@@ -58,16 +58,18 @@ static enum bus_code keep_old_file(struct bus_outbox *box, const char *origin, s
 	char *sql = sqlite3_mprintf("VACUUM INTO %Q", path);
 	enum bus_code rc;
 
-	rc = path && sql ? bus_outbox_exec(box, sql, "cannot keep a copy of", err) : bus_outbox_nomem(err);
-	if (!rc && chmod(path, 0600) != 0)
+	if (!path || !sql)
+		rc = bus_outbox_nomem(err);
+	else
+		rc = bus_outbox_exec(box, sql, "cannot keep a copy of", err);
+	if (!rc && path && chmod(path, 0600) != 0)
 		rc = bus_fail(err, BUS_E_TEMP, "outbox: %s: %s", path, strerror(errno));
 	sqlite3_free(sql);
 	sqlite3_free(path);
 	return rc;
 }
 
-enum bus_code bus_outbox_new_epoch(struct bus_outbox *box, uint64_t *ret_moved,
-				   struct bus_err *err)
+enum bus_code bus_outbox_new_epoch(struct bus_outbox *box, uint64_t *ret_moved, struct bus_err *err)
 {
 	static const char empty[] = "DELETE FROM event; DELETE FROM type; DELETE FROM checkpoint;"
 				    "DELETE FROM log";
@@ -83,7 +85,7 @@ enum bus_code bus_outbox_new_epoch(struct bus_outbox *box, uint64_t *ret_moved,
 		rc = bus_outbox_begin(box, err);
 	if (rc)
 		return rc;
-	rc = bus_outbox_read_log(box, &old, err);		/* adapters may have been at it meanwhile */
+	rc = bus_outbox_read_log(box, &old, err); /* adapters may have been at it meanwhile */
 	if (!rc)
 		rc = bus_outbox_each(box, old.sent, old.size, collect_unsent, &mover, err);
 	if (!rc)

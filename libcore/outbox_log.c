@@ -15,8 +15,8 @@
 #include "topic.h"
 
 /* One number; 0 where there is no row. */
-static enum bus_code read_number(struct bus_outbox *box, enum bus_outbox_statement which, uint64_t id,
-				 int64_t *ret, struct bus_err *err)
+static enum bus_code read_number(struct bus_outbox *box, enum bus_outbox_statement which,
+				 uint64_t id, int64_t *ret, struct bus_err *err)
 {
 	sqlite3_stmt *stmt = bus_outbox_statement(box, which, err);
 	enum bus_code rc = BUS_OK;
@@ -58,8 +58,8 @@ static enum bus_code claimed_by_other(struct bus_outbox *box, int fd, struct bus
 
 	if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
 		return bus_fail(err, BUS_E_TEMP,
-				"outbox: process %ld already relays %s; only one may", (long)lock.l_pid,
-				box->directory);
+				"outbox: process %ld already relays %s; only one may",
+				(long)lock.l_pid, box->directory);
 	return bus_fail(err, BUS_E_TEMP, "outbox: another process already relays %s",
 			box->directory);
 }
@@ -109,7 +109,8 @@ enum bus_code bus_outbox_each(struct bus_outbox *box, uint64_t from, uint64_t un
 		ev.added_us = sqlite3_column_int64(stmt, 4);
 		ev.body = sqlite3_column_blob(stmt, 5);
 		ev.body_len = (size_t)sqlite3_column_bytes(stmt, 5);
-		rc = ev.type && ev.routing_key && ev.body ? each(arg, &ev, err) : bus_outbox_nomem(err);
+		rc = ev.type && ev.routing_key && ev.body ? each(arg, &ev, err)
+							  : bus_outbox_nomem(err);
 	}
 	if (!rc && step != SQLITE_DONE)
 		rc = bus_outbox_fail(box, "cannot read", err);
@@ -123,8 +124,9 @@ void bus_outbox_checkpoint_finish(struct bus_outbox_checkpoint *cp)
 	cp->note = NULL;
 }
 
-static enum bus_code read_checkpoint(struct bus_outbox *box, enum bus_outbox_statement which, uint64_t size,
-				     struct bus_outbox_checkpoint *ret, struct bus_err *err)
+static enum bus_code read_checkpoint(struct bus_outbox *box, enum bus_outbox_statement which,
+				     uint64_t size, struct bus_outbox_checkpoint *ret,
+				     struct bus_err *err)
 {
 	sqlite3_stmt *stmt = bus_outbox_statement(box, which, err);
 	enum bus_code rc = BUS_OK;
@@ -147,9 +149,11 @@ static enum bus_code read_checkpoint(struct bus_outbox *box, enum bus_outbox_sta
 		ret->range.count = (unsigned int)(len / BUS_HASH_LEN);
 		if (len > sizeof(ret->range.node) ||
 		    ret->range.count != (unsigned int)__builtin_popcountll(ret->range.size))
-			rc = bus_fail(err, BUS_E_CONFIG, "outbox: a checkpoint in %s is damaged; "
+			rc = bus_fail(err, BUS_E_CONFIG,
+				      "outbox: a checkpoint in %s is damaged; "
 				      "restore the outbox from a copy, or begin a new log with "
-				      "debmsg outbox new-epoch", box->directory);
+				      "debmsg outbox new-epoch",
+				      box->directory);
 		else
 			memcpy(ret->range.node, nodes, len);
 		ret->note = !rc && note ? strdup(note) : NULL;

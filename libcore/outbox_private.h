@@ -13,20 +13,35 @@
  *   outbox_epoch.c   the end of one log and the beginning of the next
  */
 enum bus_outbox_statement {
-	S_LOG, S_LOG_INSERT, S_LOG_SIZE, S_LOG_SENT, S_LOG_CHECKPOINT,
-	S_TYPE, S_TYPE_SET, S_TYPE_ALL, S_EVENT_INSERT, S_EVENTS, S_ADDED,
-	S_CP_BEFORE, S_CP_AFTER, S_CP_INSERT, S_CP_LAST,
-	S_CURSOR_SET, S_CURSOR_DELETE, S_CURSOR_GET, S_CURSOR_FIRST,
+	S_LOG,
+	S_LOG_INSERT,
+	S_LOG_SIZE,
+	S_LOG_SENT,
+	S_LOG_CHECKPOINT,
+	S_TYPE,
+	S_TYPE_SET,
+	S_TYPE_ALL,
+	S_EVENT_INSERT,
+	S_EVENTS,
+	S_ADDED,
+	S_CP_BEFORE,
+	S_CP_AFTER,
+	S_CP_INSERT,
+	S_CP_LAST,
+	S_CURSOR_SET,
+	S_CURSOR_DELETE,
+	S_CURSOR_GET,
+	S_CURSOR_FIRST,
 	S_COUNT
 };
 
 struct bus_outbox {
 	sqlite3 *db;
-	sqlite3_stmt *stmt[S_COUNT];	/* prepared when first used */
+	sqlite3_stmt *stmt[S_COUNT]; /* prepared when first used */
 	char *directory, *name, *environment, *service;
 	size_t max_event_size;
-	struct bus_buf body;		/* kept, so that an append allocates nothing */
-	int lock_fd;			/* -1: not claimed */
+	struct bus_buf body; /* kept, so that an append allocates nothing */
+	int lock_fd;	     /* -1: not claimed */
 };
 
 /* The statement, ready to be bound; NULL on failure. */

@@ -9,7 +9,7 @@
 #include "base64.h"
 
 static const char version_line[] = "c2sp.org/tlog-proof@v1\n";
-static const char dash[] = "\xe2\x80\x94 ";	/* U+2014 and a blank */
+static const char dash[] = "\xe2\x80\x94 "; /* U+2014 and a blank */
 
 /* What is left to parse. */
 struct cursor {
@@ -98,8 +98,9 @@ bool bus_origin_valid(const char *origin)
 	    !name_bytes_ok(origin, len))
 		return false;
 	for (i = 0; i < BUS_EPOCH_LEN; i++)
-		if (i == 8 ? epoch[i] != 'T' : i == 15 ? epoch[i] != 'Z' :
-		    epoch[i] < '0' || epoch[i] > '9')
+		if (i == 8    ? epoch[i] != 'T'
+		    : i == 15 ? epoch[i] != 'Z'
+			      : epoch[i] < '0' || epoch[i] > '9')
 			return false;
 	return true;
 }
@@ -111,20 +112,39 @@ void bus_checkpoint_format(struct bus_buf *out, const struct bus_checkpoint *cp)
 	bus_buf_puts(out, "\n");
 }
 
+/* Takes two hex digits as GnuPG prints them. */
+static bool take_byte(const char **p, unsigned char *ret)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	unsigned int value = 0;
+	const char *at;
+	int i;
+
+	for (i = 0; i < 2; i++, (*p)++) {
+		at = **p ? strchr(digits, **p) : NULL;
+		if (!at)
+			return false;
+		value = value << 4 | (unsigned int)(at - digits);
+	}
+	*ret = (unsigned char)value;
+	return true;
+}
+
 static void key_id(unsigned char id[BUS_KEY_ID_LEN], const char *origin, const char *fingerprint)
 {
-	unsigned char text[BUS_ORIGIN_MAX + 2 + 7 + 64];
-	size_t len = strlen(origin), i;
+	struct bus_buf text = BUS_BUF_INIT(BUS_ORIGIN_MAX + 100);
 	struct bus_hash hash;
-	unsigned int byte;
+	unsigned char byte;
 
-	memcpy(text, origin, len);
-	memcpy(text + len, "\x0a\xffopenpgp", 9);
-	len += 9;
-	for (i = 0; len < sizeof(text) && sscanf(fingerprint + i, "%2x", &byte) == 1; i += 2)
-		text[len++] = (unsigned char)byte;
-	bus_sha256(&hash, text, len);
+	bus_buf_printf(&text,
+		       "%s\n\xff"
+		       "openpgp",
+		       origin);
+	while (take_byte(&fingerprint, &byte))
+		bus_buf_add(&text, &byte, 1);
+	bus_sha256(&hash, text.p, text.len);
 	memcpy(id, hash.b, BUS_KEY_ID_LEN);
+	bus_buf_finish(&text);
 }
 
 void bus_note_format(struct bus_buf *out, const struct bus_buf *text, const char *origin,
@@ -170,8 +190,7 @@ static bool parse_hash(struct bus_hash *ret, const struct cursor *line)
 	return true;
 }
 
-static enum bus_code parse_checkpoint(struct bus_proof *ret, struct cursor *in,
-				      struct bus_err *err)
+static enum bus_code parse_checkpoint(struct bus_proof *ret, struct cursor *in, struct bus_err *err)
 {
 	struct bus_checkpoint *cp = &ret->checkpoint;
 	struct cursor line;
@@ -194,8 +213,7 @@ static enum bus_code parse_checkpoint(struct bus_proof *ret, struct cursor *in,
 }
 
 /* One line "name base64"; lines of other names (witnesses) are passed over. */
-static enum bus_code parse_signature(struct bus_proof *ret, struct cursor line,
-				     struct bus_err *err)
+static enum bus_code parse_signature(struct bus_proof *ret, struct cursor line, struct bus_err *err)
 {
 	const size_t origin_len = strlen(ret->checkpoint.origin);
 	unsigned char raw[(BUS_KEY_ID_LEN + BUS_SIGNATURE_MAX + 2) / 3 * 3 + 3];

@@ -22,22 +22,22 @@
  * for sign.c to say.
  */
 enum {
-	BUS_ORIGIN_MAX = 200,		/* bytes of "<configured name>/<epoch>" */
-	BUS_PROOF_MAX = 16 * 1024,	/* bytes of a proof */
-	BUS_SIGNATURE_MAX = 4096,	/* bytes of one OpenPGP signature */
-	BUS_SIGNATURES_MAX = 4,		/* signature lines of the origin that are looked at */
-	BUS_EPOCH_LEN = 16,		/* 20261122T101500Z */
+	BUS_ORIGIN_MAX = 200,	   /* bytes of "<configured name>/<epoch>" */
+	BUS_PROOF_MAX = 16 * 1024, /* bytes of a proof */
+	BUS_SIGNATURE_MAX = 4096,  /* bytes of one OpenPGP signature */
+	BUS_SIGNATURES_MAX = 4,	   /* signature lines of the origin that are looked at */
+	BUS_EPOCH_LEN = 16,	   /* 20261122T101500Z */
 	BUS_KEY_ID_LEN = 4
 };
 
 struct bus_checkpoint {
 	char origin[BUS_ORIGIN_MAX + 1];
-	uint64_t size;			/* leaves */
+	uint64_t size; /* leaves */
 	struct bus_hash root;
 };
 
 struct bus_signature {
-	unsigned char key_id[BUS_KEY_ID_LEN];	/* a hint, nothing more */
+	unsigned char key_id[BUS_KEY_ID_LEN]; /* a hint, nothing more */
 	size_t len;
 	unsigned char bytes[BUS_SIGNATURE_MAX];
 };
@@ -47,15 +47,15 @@ struct bus_proof {
 	unsigned int path_len;
 	struct bus_hash path[BUS_PATH_MAX];
 	struct bus_checkpoint checkpoint;
-	const char *signed_text;	/* the checkpoint as signed: borrowed from the input */
+	const char *signed_text; /* the checkpoint as signed: borrowed from the input */
 	size_t signed_len;
-	unsigned int signature_count;	/* lines that carry the origin's name */
+	unsigned int signature_count; /* lines that carry the origin's name */
 	struct bus_signature signature[BUS_SIGNATURES_MAX];
 };
 
 /* "<name>/<epoch>", both parts as PROTOCOL section 3 wants them. */
 bool bus_origin_valid(const char *origin);
-size_t bus_origin_name_len(const char *origin);	/* without the epoch */
+size_t bus_origin_name_len(const char *origin); /* without the epoch */
 /* What a configuration may call a log: no blanks, no plus sign, no control bytes. */
 bool bus_origin_name_valid(const char *name);
 

@@ -16,9 +16,9 @@
 #include "timestamp.h"
 
 enum {
-	WINDOW = 2048,		/* events on their way: more gives no speed (measured) */
-	SAVE_EVERY = 512,	/* confirms, at most, that a crash makes us forget */
-	BURST = 256,		/* events published before we listen again */
+	WINDOW = 2048,	  /* events on their way: more gives no speed (measured) */
+	SAVE_EVERY = 512, /* confirms, at most, that a crash makes us forget */
+	BURST = 256,	  /* events published before we listen again */
 	OUTBOX_WAIT_MS = 30000
 };
 
@@ -32,11 +32,11 @@ struct bus_publisher {
 	char origin[BUS_ORIGIN_MAX + 1];
 
 	struct bus_broker *broker;	/* NULL: not connected */
-	struct bus_signed_batch *batch;	/* holds `next`; NULL: to be loaded */
+	struct bus_signed_batch *batch; /* holds `next`; NULL: to be loaded */
 	struct bus_buf proof;
-	bool checked;			/* the broker is not ahead: known since the first connect */
-	bool blocked;			/* by an alarm of the broker */
-	bool full;			/* the socket takes no more at the moment */
+	bool checked; /* the broker is not ahead: known since the first connect */
+	bool blocked; /* by an alarm of the broker */
+	bool full;    /* the socket takes no more at the moment */
 	/*
 	 * Events below `saved` are noted as sent, those below `confirmed` are
 	 * confirmed, those below `next` are published on this connection, where
@@ -45,7 +45,7 @@ struct bus_publisher {
 	 */
 	uint64_t first, saved, confirmed, next;
 	bool done[WINDOW];
-	int64_t progress_us;		/* when something last moved */
+	int64_t progress_us; /* when something last moved */
 };
 
 void bus_say(const struct bus_say *say, const char *fmt, ...)
@@ -60,8 +60,8 @@ void bus_say(const struct bus_say *say, const char *fmt, ...)
 }
 
 enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_conf *conf,
-				 const struct bus_conf_service *service,
-				 const struct bus_say *say, struct bus_err *err)
+				 const struct bus_conf_service *service, const struct bus_say *say,
+				 struct bus_err *err)
 {
 	struct bus_publisher *p = calloc(1, sizeof(*p));
 	struct bus_outbox_params params = {
@@ -141,7 +141,7 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 		bus_publisher_disconnect(p);
 		return rc;
 	}
-	p->checked = true;	/* nobody else moves an outbox that we have claimed */
+	p->checked = true; /* nobody else moves an outbox that we have claimed */
 	memcpy(p->origin, state.origin, sizeof(p->origin));
 	p->first = p->saved = p->confirmed = p->next = state.sent;
 	p->blocked = false;
@@ -210,9 +210,11 @@ static enum bus_code handle(struct bus_publisher *p, const struct bus_broker_eve
 				"trouble? nothing is lost, it will be sent again");
 	case BUS_BROKER_RETURNED:
 		return bus_fail(err, BUS_E_UNAVAILABLE,
-				"unroutable: no queue takes event %s; the stream %s must be bound to "
+				"unroutable: no queue takes event %s; the stream %s must be bound "
+				"to "
 				"exchange %s with # (broker-config/load); nothing is lost, it will "
-				"be sent again", ev->text, bus_stream, bus_exchange);
+				"be sent again",
+				ev->text, bus_stream, bus_exchange);
 	case BUS_BROKER_BLOCKED:
 		p->blocked = true;
 		bus_say(p->say, "%s: the broker takes no events: %s; waiting", p->service->name,
@@ -279,7 +281,7 @@ static enum bus_code publish_some(struct bus_publisher *p, bool *ret_more, struc
 
 	*ret_more = p->full = false;
 	if (p->next == p->confirmed)
-		p->progress_us = bus_time_now();	/* nothing was being waited for */
+		p->progress_us = bus_time_now(); /* nothing was being waited for */
 	for (i = 0; !rc && i < BURST; i++) {
 		if (p->blocked || p->next - p->confirmed >= WINDOW)
 			return BUS_OK;
@@ -339,7 +341,8 @@ enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_s
 	ret->blocked = p->blocked;
 	ret->full = p->full;
 	ret->busy = more || bus_broker_pending(p->broker);
-	ret->stalled_us = p->next > p->confirmed || p->blocked || p->full ? now - p->progress_us : 0;
+	ret->stalled_us = p->next > p->confirmed || p->blocked || p->full ? now - p->progress_us
+									  : 0;
 	return BUS_OK;
 }
 

@@ -26,12 +26,11 @@ struct bus_say {
 	void (*line)(void *arg, const char *text);
 	void *arg;
 };
-void bus_say(const struct bus_say *say, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+void bus_say(const struct bus_say *say, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_conf *conf,
-				 const struct bus_conf_service *service,
-				 const struct bus_say *say, struct bus_err *err);
+				 const struct bus_conf_service *service, const struct bus_say *say,
+				 struct bus_err *err);
 void bus_publisher_close(struct bus_publisher *p);
 
 /*
@@ -43,12 +42,12 @@ void bus_publisher_disconnect(struct bus_publisher *p);
 bool bus_publisher_connected(const struct bus_publisher *p);
 
 struct bus_publisher_status {
-	uint64_t size, sent;		/* events in the log; of these, confirmed */
-	bool blocked;			/* the broker takes nothing at the moment */
-	bool full;			/* go on when the socket can be written to */
-	bool busy;			/* more can be done at once: pump again */
-	int64_t due_us;			/* when to pump again at the latest, for a bus.checkpoint */
-	int64_t stalled_us;		/* how long we have been waiting for a confirm */
+	uint64_t size, sent; /* events in the log; of these, confirmed */
+	bool blocked;	     /* the broker takes nothing at the moment */
+	bool full;	     /* go on when the socket can be written to */
+	bool busy;	     /* more can be done at once: pump again */
+	int64_t due_us;	     /* when to pump again at the latest, for a bus.checkpoint */
+	int64_t stalled_us;  /* how long we have been waiting for a confirm */
 };
 /* How the outbox stands, without talking to the broker. */
 enum bus_code bus_publisher_look(struct bus_publisher *p, struct bus_publisher_status *ret,
@@ -56,8 +55,8 @@ enum bus_code bus_publisher_look(struct bus_publisher *p, struct bus_publisher_s
 enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_status *ret,
 				 struct bus_err *err);
 
-int bus_publisher_fd(const struct bus_publisher *p);	/* -1: not connected */
-const char *bus_publisher_directory(const struct bus_publisher *p);	/* its outbox */
-const char *bus_publisher_name(const struct bus_publisher *p);		/* of the service */
+int bus_publisher_fd(const struct bus_publisher *p);		    /* -1: not connected */
+const char *bus_publisher_directory(const struct bus_publisher *p); /* its outbox */
+const char *bus_publisher_name(const struct bus_publisher *p);	    /* of the service */
 
 #endif

@@ -15,19 +15,19 @@
 enum {
 	BACKOFF_FIRST_MS = 500,
 	BACKOFF_MAX_MS = 30000,
-	WAIT_MAX_MS = 5000,	/* heartbeats are answered when we pump */
-	STALL_MS = 60000	/* an answer that takes longer will not come */
+	WAIT_MAX_MS = 5000, /* heartbeats are answered when we pump */
+	STALL_MS = 60000    /* an answer that takes longer will not come */
 };
 
 /* One log and how it fares. */
 struct line {
 	struct bus_publisher *publisher;
-	bool aside;			/* needs its operator, or is done with */
-	unsigned int attempts;		/* failures in a row */
-	int64_t retry_us;		/* when to connect again */
+	bool aside;	       /* needs its operator, or is done with */
+	unsigned int attempts; /* failures in a row */
+	int64_t retry_us;      /* when to connect again */
 	struct bus_publisher_status status;
-	bool drained;			/* nothing is unsent, as far as the last look went */
-	unsigned long long told;	/* `sent` at the last line about it */
+	bool drained;		 /* nothing is unsent, as far as the last look went */
+	unsigned long long told; /* `sent` at the last line about it */
 };
 
 struct bus_relay {
@@ -36,7 +36,7 @@ struct bus_relay {
 	struct line *line;
 	size_t count;
 	int inotify;
-	enum bus_code worst;		/* the first failure of a log set aside */
+	enum bus_code worst; /* the first failure of a log set aside */
 	struct bus_err why;
 };
 
@@ -98,8 +98,8 @@ static void tell_drained(struct bus_relay *r, struct line *line)
 
 	line->drained = s->sent == s->size;
 	if (r->options->progress && (line->told != s->sent || line->drained))
-		r->options->progress(r->options->progress_arg,
-				     bus_publisher_name(line->publisher), s->sent, s->size);
+		r->options->progress(r->options->progress_arg, bus_publisher_name(line->publisher),
+				     s->sent, s->size);
 	if (!line->drained || line->told == s->sent)
 		return;
 	bus_say(&r->options->say, "%s: all %llu events of the log are confirmed",
@@ -184,7 +184,7 @@ static bool wait_for_something(const struct bus_relay *r, struct pollfd *fds)
 				.events = r->line[i].status.full ? POLLIN | POLLOUT : POLLIN,
 			};
 	if (poll(fds, n, wait_ms(r)) < 0)
-		return true;	/* EINTR: look again */
+		return true; /* EINTR: look again */
 	if (fds[1].revents & POLLIN)
 		drain_inotify(r->inotify);
 	return !fds[0].revents;
@@ -239,8 +239,10 @@ static enum bus_code open_all(struct bus_relay *r, struct bus_err *err)
 		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
 	r->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (r->inotify < 0)
-		return bus_fail(err, BUS_E_TEMP, "relay: inotify: %s; see "
-				"/proc/sys/fs/inotify/max_user_instances", strerror(errno));
+		return bus_fail(err, BUS_E_TEMP,
+				"relay: inotify: %s; see "
+				"/proc/sys/fs/inotify/max_user_instances",
+				strerror(errno));
 	for (i = 0; i < r->conf->service_count; i++)
 		if (r->conf->service[i].user)
 			open_line(r, &r->conf->service[i]);

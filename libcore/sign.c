@@ -121,8 +121,8 @@ static enum bus_code find_signing_key(struct bus_keyring *ring, const char *fing
 }
 
 enum bus_code bus_keyring_sign(struct bus_keyring *ring, const char *key, const void *bytes,
-			       size_t len, struct bus_buf *signature,
-			       struct bus_signer *ret_signer, struct bus_err *err)
+			       size_t len, struct bus_buf *signature, struct bus_signer *ret_signer,
+			       struct bus_err *err)
 {
 	gpgme_data_t in = NULL, out = NULL;
 	gpgme_sign_result_t result;
@@ -217,8 +217,8 @@ static gpgme_subkey_t find_subkey(gpgme_key_t key, const char *fpr)
 }
 
 /* Looks at the key behind a good signature: is it strong, and whose is it? */
-static enum bus_code check_key(struct bus_keyring *ring, const char *fpr,
-			       struct bus_signer *signer, struct bus_err *err)
+static enum bus_code check_key(struct bus_keyring *ring, const char *fpr, struct bus_signer *signer,
+			       struct bus_err *err)
 {
 	enum bus_code rc = BUS_OK;
 	gpgme_key_t key = NULL;
@@ -237,7 +237,8 @@ static enum bus_code check_key(struct bus_keyring *ring, const char *fpr,
 	else if (key->expired || sub->expired)
 		rc = bus_fail(err, BUS_E_EXPIRED_KEY, "sign: key %s has expired", fpr);
 	else if ((sub->pubkey_algo == GPGME_PK_RSA || sub->pubkey_algo == GPGME_PK_RSA_S ||
-		  sub->pubkey_algo == GPGME_PK_DSA) && sub->length < RSA_BITS_MIN)
+		  sub->pubkey_algo == GPGME_PK_DSA) &&
+		 sub->length < RSA_BITS_MIN)
 		rc = bus_fail(err, BUS_E_WEAK_SIGNATURE, "sign: key %s has only %u bits", fpr,
 			      sub->length);
 	if (!rc) {
@@ -279,7 +280,7 @@ enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, si
 	rc = signature_status(result->signatures, err);
 	if (rc)
 		goto out;
-	copy_fpr(fpr, result->signatures->fpr);	/* before the next call into gpgme */
+	copy_fpr(fpr, result->signatures->fpr); /* before the next call into gpgme */
 	rc = check_key(ring, fpr, ret_signer, err);
 out:
 	gpgme_data_release(text);
@@ -379,8 +380,8 @@ static bool certifier_is_usable(struct bus_keyring *ring, const char *fpr)
 }
 
 enum bus_code bus_keyring_certifications(struct bus_keyring *ring, const char *fingerprint,
-					 const char *const *by, size_t by_count,
-					 unsigned int *ret, struct bus_err *err)
+					 const char *const *by, size_t by_count, unsigned int *ret,
+					 struct bus_err *err)
 {
 	const gpgme_keylist_mode_t mode = gpgme_get_keylist_mode(ring->ctx);
 	gpgme_key_t key = NULL;

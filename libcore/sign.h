@@ -16,11 +16,11 @@
  * trust.c to say, so GnuPG's own idea of trust plays no part).  No key is ever
  * looked up on the network.  One operation costs about 10 ms: a process.
  */
-enum { BUS_FPR_MAX = 64 };	/* hex digits of a fingerprint, version 4 to 6 */
+enum { BUS_FPR_MAX = 64 }; /* hex digits of a fingerprint, version 4 to 6 */
 
 struct bus_signer {
-	char primary[BUS_FPR_MAX + 1];	/* fingerprint of the primary key */
-	char subkey[BUS_FPR_MAX + 1];	/* of the key or subkey that signed */
+	char primary[BUS_FPR_MAX + 1]; /* fingerprint of the primary key */
+	char subkey[BUS_FPR_MAX + 1];  /* of the key or subkey that signed */
 };
 
 struct bus_keyring;
@@ -36,8 +36,8 @@ void bus_keyring_close(struct bus_keyring *ring);
  * trouble; try again.
  */
 enum bus_code bus_keyring_sign(struct bus_keyring *ring, const char *key, const void *bytes,
-			       size_t len, struct bus_buf *signature,
-			       struct bus_signer *ret_signer, struct bus_err *err);
+			       size_t len, struct bus_buf *signature, struct bus_signer *ret_signer,
+			       struct bus_err *err);
 
 /*
  * PROTOCOL section 5, step 4.  Good means: exactly one signature, by a key that
@@ -54,9 +54,9 @@ enum bus_code bus_keyring_import(struct bus_keyring *ring, const void *bytes, si
 
 /* One key of the ring, for listing. */
 struct bus_key_info {
-	const char *fingerprint;	/* of the primary key */
-	const char *user_id;		/* what the key claims; UTF-8, not verified */
-	long created, expires;		/* seconds since 1970; expires 0: never */
+	const char *fingerprint; /* of the primary key */
+	const char *user_id;	 /* what the key claims; UTF-8, not verified */
+	long created, expires;	 /* seconds since 1970; expires 0: never */
 	bool expired, revoked;
 };
 
@@ -71,7 +71,7 @@ enum bus_code bus_keyring_each(struct bus_keyring *ring, const char *pattern,
  * keys that are themselves in the ring, valid and unexpired.
  */
 enum bus_code bus_keyring_certifications(struct bus_keyring *ring, const char *fingerprint,
-					 const char *const *by, size_t by_count,
-					 unsigned int *ret, struct bus_err *err);
+					 const char *const *by, size_t by_count, unsigned int *ret,
+					 struct bus_err *err);
 
 #endif

@@ -8,8 +8,8 @@
 #include "merkle.h"
 
 struct bus_signed_batch {
-	struct bus_outbox_checkpoint before;	/* where the batch begins */
-	uint64_t limit;				/* where its checkpoint ends it; 0: not signed yet */
+	struct bus_outbox_checkpoint before; /* where the batch begins */
+	uint64_t limit;			     /* where its checkpoint ends it; 0: not signed yet */
 	size_t count, bytes;
 	struct bus_outbox_event event[BUS_SIGNED_BATCH_MAX];
 	struct bus_hash leaf[BUS_SIGNED_BATCH_MAX];
@@ -52,10 +52,13 @@ static enum bus_code keep(void *arg, const struct bus_outbox_event *ev, struct b
 	p = malloc(type_len + key_len + ev->body_len);
 	if (!p)
 		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	memcpy(p, ev->type, type_len);
+	memcpy(p + type_len, ev->routing_key, key_len);
+	memcpy(p + type_len + key_len, ev->body, ev->body_len);
 	*copy = *ev;
-	copy->type = memcpy(p, ev->type, type_len);
-	copy->routing_key = memcpy(p + type_len, ev->routing_key, key_len);
-	copy->body = memcpy(p + type_len + key_len, ev->body, ev->body_len);
+	copy->type = p;
+	copy->routing_key = p + type_len;
+	copy->body = p + type_len + key_len;
 	bus_merkle_leaf(&batch->leaf[batch->count++], ev->body, ev->body_len);
 	batch->bytes += ev->body_len;
 	return BUS_OK;
@@ -163,8 +166,7 @@ const struct bus_outbox_event *bus_signed_batch_event(const struct bus_signed_ba
 	return &batch->event[id - batch->before.range.size];
 }
 
-void bus_signed_batch_proof(const struct bus_signed_batch *batch, uint64_t id,
-			    struct bus_buf *out)
+void bus_signed_batch_proof(const struct bus_signed_batch *batch, uint64_t id, struct bus_buf *out)
 {
 	struct bus_hash path[BUS_PATH_MAX];
 	unsigned int n = bus_batch_path(batch->tree, (size_t)(id - batch->before.range.size), path);

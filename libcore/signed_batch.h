@@ -12,8 +12,8 @@
  * loaded with that checkpoint; only events that none covers are signed anew.
  */
 enum {
-	BUS_SIGNED_BATCH_MAX = 1024,			/* events */
-	BUS_SIGNED_BATCH_BYTES_MAX = 4 * 1024 * 1024	/* of bodies */
+	BUS_SIGNED_BATCH_MAX = 1024,		     /* events */
+	BUS_SIGNED_BATCH_BYTES_MAX = 4 * 1024 * 1024 /* of bodies */
 };
 
 struct bus_signed_batch;
@@ -27,12 +27,11 @@ enum bus_code bus_signed_batch_load(struct bus_signed_batch **ret, struct bus_ou
 				    struct bus_err *err);
 void bus_signed_batch_free(struct bus_signed_batch *batch);
 
-uint64_t bus_signed_batch_end(const struct bus_signed_batch *batch);	/* one past its last id */
+uint64_t bus_signed_batch_end(const struct bus_signed_batch *batch); /* one past its last id */
 
 /* id must be in the batch; the event's pointers live as long as the batch. */
 const struct bus_outbox_event *bus_signed_batch_event(const struct bus_signed_batch *batch,
 						      uint64_t id);
-void bus_signed_batch_proof(const struct bus_signed_batch *batch, uint64_t id,
-			    struct bus_buf *out);
+void bus_signed_batch_proof(const struct bus_signed_batch *batch, uint64_t id, struct bus_buf *out);
 
 #endif

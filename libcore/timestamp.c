@@ -97,7 +97,7 @@ bool bus_time_parse(int64_t *ret, const char *text)
 	tm.tm_mon--;
 	check = tm;
 	t = timegm(&check);
-	if (check.tm_mday != tm.tm_mday && tm.tm_sec < 60)	/* 30 February */
+	if (check.tm_mday != tm.tm_mday && tm.tm_sec < 60) /* 30 February */
 		return false;
 	*ret = ((int64_t)t - zone) * 1000000 + us;
 	return true;

@@ -7,7 +7,7 @@
 /*
  * Points in time: microseconds since 1970, UTC, and their text in RFC 3339.
  */
-enum { BUS_TIME_LEN = 27 };	/* 2026-11-22T10:15:00.000000Z */
+enum { BUS_TIME_LEN = 27 }; /* 2026-11-22T10:15:00.000000Z */
 
 int64_t bus_time_now(void);
 void bus_time_format(char text[BUS_TIME_LEN + 1], int64_t us);

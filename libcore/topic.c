@@ -7,7 +7,7 @@
 
 #include "merkle.h"
 
-enum { CUT_LEN = 17 };		/* '~' and 16 hex digits */
+enum { CUT_LEN = 17 }; /* '~' and 16 hex digits */
 
 static const char prefix[] = "org.debian.";
 static const char checkpoint_object[] = "bus", checkpoint_event[] = "checkpoint";
@@ -67,8 +67,9 @@ bool bus_type_parse(struct bus_type *ret, const char *type)
 			return false;
 		type += len[i] + 1;
 	}
-	*ret = (struct bus_type){ word[0], word[1], word[2], word[3],
-				  len[0], len[1], len[2], len[3] };
+	*ret = (struct bus_type){
+		word[0], word[1], word[2], word[3], len[0], len[1], len[2], len[3]
+	};
 	return is_environment(word[0], len[0]);
 }
 
@@ -96,7 +97,7 @@ void bus_topic_key(char key[BUS_KEY_MAX + 1], const char *type, const char *subj
 	if (!subject || !*subject)
 		return;
 	key[len++] = '.';
-	cut = len;	/* where the word ends if it turns out to be too long */
+	cut = len; /* where the word ends if it turns out to be too long */
 	for (s = subject; *s; s++) {
 		n = put_escaped(escaped, (unsigned char)*s);
 		if (len + n > BUS_KEY_MAX)
@@ -124,7 +125,7 @@ static bool match(const char *pattern, const char *key, int hashes)
 		if (plen == 1 && *pattern == '#') {
 			if (!pattern[plen])
 				return true;
-			if (!hashes)	/* validated patterns have a few at most */
+			if (!hashes) /* validated patterns have a few at most */
 				return false;
 			for (pattern += plen + 1;; key += klen + 1) {
 				if (match(pattern, key, hashes - 1))
@@ -157,8 +158,7 @@ bool bus_topic_match(const char *pattern, const char *key)
 	return match(pattern, key, 4);
 }
 
-enum bus_code bus_topic_expand(char pattern[BUS_KEY_MAX + 1], const char *text,
-			       struct bus_err *err)
+enum bus_code bus_topic_expand(char pattern[BUS_KEY_MAX + 1], const char *text, struct bus_err *err)
 {
 	const bool whole = strcmp(text, "#") == 0 || strncmp(text, "org.", 4) == 0;
 	const size_t len = strlen(text);

@@ -15,8 +15,8 @@
  * for one word, `#` for any number (AMQP 0-9-1, section 3.1.3.3).
  */
 enum {
-	BUS_KEY_MAX = 255,	/* bytes of a routing key: a short string of AMQP */
-	BUS_TYPE_MAX = 160	/* bytes of a type: room for a cut subject remains */
+	BUS_KEY_MAX = 255, /* bytes of a routing key: a short string of AMQP */
+	BUS_TYPE_MAX = 160 /* bytes of a type: room for a cut subject remains */
 };
 
 /* A type in its parts: slices of the text that was parsed. */
@@ -27,7 +27,7 @@ struct bus_type {
 
 bool bus_type_parse(struct bus_type *ret, const char *type);
 bool bus_environment_valid(const char *environment);
-bool bus_service_valid(const char *service);	/* one word: [a-z0-9][a-z0-9_-]* */
+bool bus_service_valid(const char *service); /* one word: [a-z0-9][a-z0-9_-]* */
 
 /* `type` must be one that bus_type_parse() accepts; subject may be NULL or "". */
 void bus_topic_key(char key[BUS_KEY_MAX + 1], const char *type, const char *subject);

@@ -15,8 +15,8 @@ struct texts {
 };
 
 struct log {
-	char *name;			/* origin without epoch */
-	struct texts keys;		/* fingerprints; a trailing ! means exactly this key */
+	char *name;	   /* origin without epoch */
+	struct texts keys; /* fingerprints; a trailing ! means exactly this key */
 	struct texts certified_by;
 	unsigned int min_certifications;
 	struct texts types;
@@ -28,18 +28,14 @@ struct bus_trust {
 	size_t log_count;
 };
 
-static cfg_opt_t log_opts[] = {
-	CFG_STR_LIST("keys", NULL, CFGF_NONE),
-	CFG_STR_LIST("certified-by", NULL, CFGF_NONE),
-	CFG_INT("min-certifications", 1, CFGF_NONE),
-	CFG_STR_LIST("types", NULL, CFGF_NONE),
-	CFG_END()
-};
+static cfg_opt_t log_opts[] = { CFG_STR_LIST("keys", NULL, CFGF_NONE),
+				CFG_STR_LIST("certified-by", NULL, CFGF_NONE),
+				CFG_INT("min-certifications", 1, CFGF_NONE),
+				CFG_STR_LIST("types", NULL, CFGF_NONE), CFG_END() };
 
 static cfg_opt_t top_opts[] = {
 	CFG_STR("homedir", NULL, CFGF_NONE),
-	CFG_SEC("log", log_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-	CFG_END()
+	CFG_SEC("log", log_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES), CFG_END()
 };
 
 static void free_texts(struct texts *texts)
@@ -245,9 +241,8 @@ enum bus_code bus_trust_allows(const struct bus_trust *trust, struct bus_keyring
 		    memcmp(trust->log[i].name, origin, name_len) == 0)
 			log = &trust->log[i];
 	if (!log)
-		return bus_fail(err, BUS_E_UNTRUSTED_SIGNER,
-				"trust: no section log \"%.*s\" in %s", (int)name_len, origin,
-				trust->path);
+		return bus_fail(err, BUS_E_UNTRUSTED_SIGNER, "trust: no section log \"%.*s\" in %s",
+				(int)name_len, origin, trust->path);
 	rc = signer_allowed(log, ring, signer, err);
 	if (rc)
 		return rc;
