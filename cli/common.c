@@ -50,8 +50,8 @@ int cli_finish(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	fprintf(stderr, "debmsg: cannot write to standard output: %s\n", strerror(errno));
-	return status ? status : EX_IOERR;
+	fputs("debmsg: cannot write to standard output; is its disk full?\n", stderr);
+	return status ? status : EX_TEMPFAIL;
 }
 
 int cli_option(int argc, char **argv, const char *short_options, const struct option *long_options)

@@ -55,13 +55,9 @@ static int run(int argc, char **argv)
 	relay.stop_fd = cli_stop_fd();
 	if (isatty(STDERR_FILENO))
 		relay.progress = show_progress;
-	rc = bus_relay_run(conf, &relay, &err);
-	if (rc) { /* every failure has been said already; this is why we end */
-		bus_err_context(&err, "ending");
-		say(NULL, err.text);
-	}
+	rc = bus_relay_run(conf, &relay);
 	bus_conf_free(conf);
-	return bus_code_info[rc].exit_status;
+	return bus_code_info[rc].exit_status; /* why was said when it happened */
 }
 
 const struct cli_command cli_relay = { "relay", "sign and publish what the outboxes hold", help,

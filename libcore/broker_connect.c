@@ -41,6 +41,16 @@ static enum bus_code open_socket(struct bus_broker *b, const struct bus_conf_bro
 					b->address, conf->ca_file, amqp_error_string2(status));
 	}
 	status = amqp_socket_open_noblock(socket, info->host, info->port, &limit);
+	if (status == AMQP_STATUS_SOCKET_ERROR) /* all that rabbitmq-c says of it */
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"broker %s: refused or unreachable; is it running, and is the url "
+				"right?",
+				b->address);
+	if (status == AMQP_STATUS_SOCKET_ERROR)	/* all that rabbitmq-c says of it */
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"broker %s: refused or unreachable; is it running, and is the url "
+				"right?",
+				b->address);
 	return status == AMQP_STATUS_OK ? BUS_OK
 					: bus_broker_lost(b, "cannot connect", status, err);
 }

@@ -96,6 +96,8 @@ enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_co
 		rc = bus_outbox_claim(p->box, err);
 	if (!rc)
 		rc = bus_keyring_open(&p->ring, conf->signing_homedir, err);
+	if (!rc)
+		rc = bus_keyring_has(p->ring, conf->signing_key, err);
 	if (rc)
 		goto out;
 	*ret = p;

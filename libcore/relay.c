@@ -37,7 +37,6 @@ struct bus_relay {
 	size_t count;
 	int inotify;
 	enum bus_code worst; /* the first failure of a log set aside */
-	struct bus_err why;
 };
 
 int bus_relay_backoff_ms(unsigned int attempt, unsigned int random)
@@ -69,10 +68,7 @@ static void set_aside(struct bus_relay *r, struct line *line, const char *name, 
 {
 	bus_say(&r->options->say, "%s: %s", name, err->text);
 	line->aside = true;
-	if (!r->worst) {
-		r->worst = rc;
-		r->why = *err;
-	}
+	r->worst = r->worst ? r->worst : rc;
 }
 
 static void failed(struct bus_relay *r, struct line *line, enum bus_code rc,
@@ -253,24 +249,22 @@ static enum bus_code open_all(struct bus_relay *r, struct bus_err *err)
 	return BUS_OK;
 }
 
-enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_options *options,
-			    struct bus_err *err)
+enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_options *options)
 {
 	struct bus_relay r = { .conf = conf, .options = options, .inotify = -1 };
+	struct bus_err err = { BUS_OK, "" };
 	enum bus_code rc;
 	size_t i;
 
-	rc = open_all(&r, err);
+	rc = open_all(&r, &err);
 	if (!rc)
-		rc = loop(&r, err);
+		rc = loop(&r, &err);
 	for (i = 0; i < r.count; i++)
 		bus_publisher_close(r.line[i].publisher);
 	free(r.line);
 	if (r.inotify >= 0)
 		close(r.inotify);
-	if (!rc && r.worst) {
-		*err = r.why;
-		rc = r.worst;
-	}
-	return rc;
+	if (rc)
+		bus_say(&options->say, "%s", err.text);
+	return rc ? rc : r.worst;
 }

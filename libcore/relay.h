@@ -29,8 +29,7 @@ struct bus_relay_options {
  * Otherwise the failure of the first log that was set aside, when none is left
  * or, with once, when the others are done.  All failures have been said.
  */
-enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_options *options,
-			    struct bus_err *err);
+enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_options *options);
 
 /* The pause before attempt n (0: the first retry), in milliseconds. */
 int bus_relay_backoff_ms(unsigned int attempt, unsigned int random);

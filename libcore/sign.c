@@ -111,13 +111,23 @@ static enum bus_code find_signing_key(struct bus_keyring *ring, const char *fing
 
 	if (e && gpgme_err_code(e) != GPG_ERR_EOF)
 		return gpg_fail(ring, "cannot look up the signing key", e, err);
-	if (e || !(*ret)->can_sign)
+	if (e || !(*ret)->can_sign || (*ret)->expired || (*ret)->revoked)
 		return bus_fail(err, BUS_E_CONFIG,
 				"sign: no usable secret key %s in %s%s; make one with gpg "
 				"--homedir %s --quick-generate-key and set `key` in `signing`",
 				fingerprint, ring->homedir,
 				e ? "" : " (expired, revoked or not for signing)", ring->homedir);
 	return BUS_OK;
+}
+
+enum bus_code bus_keyring_has(struct bus_keyring *ring, const char *key, struct bus_err *err)
+{
+	gpgme_key_t secret = NULL;
+	enum bus_code rc = find_signing_key(ring, key, &secret, err);
+
+	if (secret)
+		gpgme_key_unref(secret);
+	return rc;
 }
 
 enum bus_code bus_keyring_sign(struct bus_keyring *ring, const char *key, const void *bytes,

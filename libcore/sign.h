@@ -29,6 +29,9 @@ struct bus_keyring;
 enum bus_code bus_keyring_open(struct bus_keyring **ret, const char *homedir, struct bus_err *err);
 void bus_keyring_close(struct bus_keyring *ring);
 
+/* Is there a secret key with this fingerprint that can sign?  BUS_E_CONFIG if not. */
+enum bus_code bus_keyring_has(struct bus_keyring *ring, const char *key, struct bus_err *err);
+
 /*
  * Signs bytes[0..len) with `key` (a fingerprint) and appends the binary
  * detached signature.  *ret_signer says which key or subkey did it.
