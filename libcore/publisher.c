@@ -34,7 +34,7 @@ struct bus_publisher {
 	struct bus_broker *broker;	/* NULL: not connected */
 	struct bus_signed_batch *batch; /* holds `next`; NULL: to be loaded */
 	struct bus_buf proof;
-	bool checked; /* the broker is not ahead: known since the first connect */
+	bool checked; /* the log in the broker is not ahead of ours */
 	bool blocked; /* by an alarm of the broker */
 	bool full;    /* the socket takes no more at the moment */
 	/*
@@ -135,15 +135,12 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 	rc = bus_outbox_state(p->box, &state, err);
 	if (!rc)
 		rc = bus_broker_open(&p->broker, &login, err);
-	if (!rc && !p->checked)
-		rc = bus_ahead_check(p->conf, p->service->name, &state, p->ring, err);
 	if (!rc)
 		rc = bus_broker_confirms(p->broker, err);
 	if (rc) {
 		bus_publisher_disconnect(p);
 		return rc;
 	}
-	p->checked = true; /* nobody else moves an outbox that we have claimed */
 	memcpy(p->origin, state.origin, sizeof(p->origin));
 	p->first = p->saved = p->confirmed = p->next = state.sent;
 	p->blocked = false;
@@ -321,6 +318,22 @@ enum bus_code bus_publisher_look(struct bus_publisher *p, struct bus_publisher_s
 	return BUS_OK;
 }
 
+/*
+ * Once, before anything is signed; nobody else moves an outbox that we have
+ * claimed.  Not when connecting: a log with nothing to say need not read hours
+ * of history while others wait.
+ */
+static enum bus_code check_not_behind(struct bus_publisher *p, struct bus_err *err)
+{
+	struct bus_outbox_state state;
+	enum bus_code rc = bus_outbox_state(p->box, &state, err);
+
+	if (!rc)
+		rc = bus_ahead_check(p->conf, p->service->name, &state, p->ring, err);
+	p->checked = !rc;
+	return rc;
+}
+
 enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_status *ret,
 				 struct bus_err *err)
 {
@@ -336,6 +349,8 @@ enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_s
 		if (!rc)
 			rc = bus_publisher_look(p, ret, err);
 	}
+	if (!rc && !p->checked && ret->size > p->next)
+		rc = check_not_behind(p, err);
 	if (!rc)
 		rc = publish_some(p, &more, err);
 	if (rc)

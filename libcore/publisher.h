@@ -12,12 +12,12 @@
  * publish -> confirm -> outbox: sent.  relay.h runs one for each service.
  *
  *	bus_publisher_open()		the outbox is ours alone from here on
- *	bus_publisher_connect()		checks that the broker's log is not ahead
+ *	bus_publisher_connect()
  *	bus_publisher_pump() ...	all that can be done without waiting
  *	bus_publisher_disconnect()	after any failure; then connect again
  *
- * Nothing is signed before the first successful connect: only then is it known
- * that this outbox is the newest there is of its log.
+ * Nothing is signed before the broker's history was looked at: only then is it
+ * known that this outbox is the newest there is of its log.
  */
 struct bus_publisher;
 
@@ -33,10 +33,7 @@ enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_co
 				 struct bus_err *err);
 void bus_publisher_close(struct bus_publisher *p);
 
-/*
- * BUS_E_CONFIG where the operator must act; among others, where the outbox was
- * restored from an old copy.
- */
+/* BUS_E_CONFIG, here and below: the operator must act. */
 enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err);
 void bus_publisher_disconnect(struct bus_publisher *p);
 bool bus_publisher_connected(const struct bus_publisher *p);

@@ -110,15 +110,16 @@ static void step(struct bus_relay *r, struct line *line)
 
 	if (line->aside || bus_time_now() < line->retry_us)
 		return;
-	if (r->options->once && !bus_publisher_connected(line->publisher)) {
+	if (!bus_publisher_connected(line->publisher)) {
 		rc = bus_publisher_look(line->publisher, &line->status, &err);
+		line->told = line->status.sent;
 		line->drained = !rc && line->status.sent == line->status.size &&
 				bus_time_now() < line->status.due_us;
-		if (line->drained)
-			return;
+		if (line->drained && r->options->once)
+			return; /* no need to bother the broker */
+		if (!rc)
+			rc = bus_publisher_connect(line->publisher, &err);
 	}
-	if (!rc && !bus_publisher_connected(line->publisher))
-		rc = bus_publisher_connect(line->publisher, &err);
 	if (!rc)
 		rc = bus_publisher_pump(line->publisher, &line->status, &err);
 	if (!rc && line->status.stalled_us > STALL_MS * 1000LL &&
