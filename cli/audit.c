@@ -30,13 +30,6 @@ struct audit {
 	bool bad;
 };
 
-static bool is_of_log(const char *origin, const char *log)
-{
-	const size_t len = strlen(log);
-
-	return !strncmp(origin, log, len) && (!origin[len] || bus_origin_name_len(origin) == len);
-}
-
 static enum bus_code look(void *arg, const struct bus_message *m, struct bus_err *err)
 {
 	struct bus_err why = { BUS_OK, "" };
@@ -51,7 +44,7 @@ static enum bus_code look(void *arg, const struct bus_message *m, struct bus_err
 		a->disbelieved[rc]++;
 		return BUS_OK;
 	}
-	if (!a->log || is_of_log(belief.event->source, a->log))
+	if (!a->log || cli_is_of_log(belief.event->source, strlen(belief.event->source), a->log))
 		rc = bus_audit_event(a->audit, &belief, err);
 	bus_event_free(belief.event);
 	return rc;
@@ -146,8 +139,8 @@ static int run(int argc, char **argv)
 	if (rc)
 		return cli_finish(cli_fail(rc, &err));
 	if (!a.logs) {
-		fprintf(stderr, "debmsg audit: no believed event%s%s in the history\n",
-			a.log ? " of " : "", a.log ? a.log : "");
+		fprintf(stderr, "debmsg audit: no believed event%s%s in the history%s\n",
+			a.log ? " of " : "", a.log ? a.log : "", a.since_us ? " since then" : "");
 		a.bad = true;
 	}
 	return cli_finish(bus_code_info[a.bad ? BUS_E_NO : BUS_OK].exit_status);

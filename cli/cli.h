@@ -38,8 +38,8 @@ void cli_say(void *arg, const char *text);
 int cli_finish(int status);
 
 /*
- * Parses the next option of a subcommand; -c, --help and --version are handled
- * here.  Returns as getopt_long() does; an unknown option ends the program.
+ * Parses the next option of a subcommand; -c and --help are handled here.  Returns as getopt_long()
+ * does; an unknown option ends the program.
  */
 int cli_option(int argc, char **argv, const char *short_options, const struct option *long_options);
 
@@ -49,6 +49,9 @@ enum bus_code cli_conf(struct bus_conf **ret, struct bus_err *err);
 bool cli_number(unsigned long long *ret, const char *option, const char *text);
 /* A time: RFC 3339, or so long ago: 90s, 15m, 6h, 2d, 1w. */
 bool cli_time(int64_t *ret_us, const char *option, const char *text);
+
+/* Is origin[0..len) the log that --log names, with or without its epoch? */
+bool cli_is_of_log(const char *origin, size_t len, const char *log);
 
 /* Readable once SIGINT or SIGTERM came. */
 int cli_stop_fd(void);

@@ -124,6 +124,14 @@ bool cli_time(int64_t *ret_us, const char *option, const char *text)
 	return false;
 }
 
+bool cli_is_of_log(const char *origin, size_t len, const char *log)
+{
+	const size_t log_len = strlen(log);
+
+	return len >= log_len && !strncmp(origin, log, log_len) &&
+	       (len == log_len || len == log_len + 1 + BUS_EPOCH_LEN);
+}
+
 static void on_signal(int number)
 {
 	int saved = errno;

@@ -25,12 +25,12 @@ struct export
 	int64_t since_us;
 };
 
-/* By message id: a hint, but this copies and believes nothing. */
+/* By message id, <origin>/<index>: a hint, but this copies and believes nothing. */
 static bool is_of_log(const struct bus_message *m, const char *log)
 {
-	const size_t len = strlen(log);
+	const char *slash = m->message_id ? strrchr(m->message_id, '/') : NULL;
 
-	return m->message_id && !strncmp(m->message_id, log, len) && m->message_id[len] == '/';
+	return slash && cli_is_of_log(m->message_id, (size_t)(slash - m->message_id), log);
 }
 
 static enum bus_code copy(void *arg, const struct bus_message *m, struct bus_err *err)

@@ -93,7 +93,7 @@ static void print_key(void *arg, const struct bus_key_info *key)
 	bus_trust_logs_of(k->trust, key->fingerprint, add_log_text, &k->line);
 	printf("%s  %-7s  expires ", key->fingerprint, state_of(key));
 	print_date(stdout, key->expires);
-	printf("  %s  ", k->line.len ? k->line.p : "(no log: not trusted)");
+	printf("  %s  ", k->line.len ? k->line.p : "(named by no log)");
 	cli_print_text(stdout, key->user_id, strlen(key->user_id));
 	putchar('\n');
 }

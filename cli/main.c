@@ -46,34 +46,53 @@ static const struct cli_command *find(const char *name)
 	return NULL;
 }
 
+/* The options before the command; returns the exit status, or -1 to go on. */
+static int parse_options(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+						 { "help", no_argument, NULL, 'h' },
+						 { "version", no_argument, NULL, 'v' },
+						 { 0 } };
+	int opt;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			setenv("DEBMSG_CONF", optarg, 1);
+			break;
+		case 'h':
+			print_help(stdout);
+			return cli_finish(EX_OK);
+		case 'v':
+			puts("debmsg " PACKAGE_VERSION);
+			return cli_finish(EX_OK);
+		default:
+			fprintf(stderr, "debmsg: bad option %s; try debmsg --help\n",
+				argv[optind - 1]);
+			return EX_USAGE;
+		}
+	}
+	return -1;
+}
+
 int main(int argc, char **argv)
 {
 	const struct cli_command *command;
-	int i = 1;
+	int status = parse_options(argc, argv), first = optind;
 
-	for (; i < argc && argv[i][0] == '-'; i++) {
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-			print_help(stdout);
-			return cli_finish(EX_OK);
-		}
-		if (!strcmp(argv[i], "--version")) {
-			puts("debmsg " PACKAGE_VERSION);
-			return cli_finish(EX_OK);
-		}
-		if ((strcmp(argv[i], "-c") && strcmp(argv[i], "--config")) || i + 1 == argc) {
-			fprintf(stderr, "debmsg: bad option %s; try debmsg --help\n", argv[i]);
-			return EX_USAGE;
-		}
-		setenv("DEBMSG_CONF", argv[++i], 1);
+	if (status >= 0)
+		return status;
+	if (first == argc) {
+		fputs("debmsg: which command? try debmsg --help\n", stderr);
+		return EX_USAGE;
 	}
-	command = i < argc ? find(argv[i]) : NULL;
+	command = find(argv[first]);
 	if (!command) {
-		fprintf(stderr,
-			i < argc ? "debmsg: no command '%s'; try debmsg --help\n"
-				 : "debmsg: which command? try debmsg --help\n",
-			i < argc ? argv[i] : "");
+		fprintf(stderr, "debmsg: no command '%s'; try debmsg --help\n", argv[first]);
 		return EX_USAGE;
 	}
 	cli_begin(command);
-	return command->run(argc - i, argv + i);
+	optind = 0; /* the command has options of its own */
+	return command->run(argc - first, argv + first);
 }

@@ -182,6 +182,25 @@ enum bus_code bus_broker_count(struct bus_broker *b, const char *queue, uint32_t
 	return rc;
 }
 
+enum bus_code bus_broker_exists(struct bus_broker *b, const char *queue, bool *ret,
+				struct bus_err *err)
+{
+	amqp_rpc_reply_t reply;
+	enum bus_code rc;
+	char doing[300];
+
+	snprintf(doing, sizeof(doing), "cannot look for queue %s", queue);
+	amqp_queue_declare(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue), 1, 0, 0, 0,
+			   amqp_empty_table);
+	reply = amqp_get_rpc_reply(b->conn);
+	rc = bus_broker_reply(b, doing, reply, err);
+	*ret = !rc;
+	if (rc == BUS_E_CONFIG && reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD &&
+	    ((amqp_channel_close_t *)reply.reply.decoded)->reply_code == AMQP_NOT_FOUND)
+		return BUS_OK;
+	return rc;
+}
+
 enum bus_code bus_broker_sync(struct bus_broker *b, struct bus_err *err)
 {
 	/* the cheapest question; its value is the one consume() has set */

@@ -72,6 +72,9 @@ enum bus_code bus_broker_publish(struct bus_broker *b, const struct bus_outgoing
 
 /* -- consuming -- */
 
+/* Is the queue there?  If not, the broker closes the channel: the connection is lost. */
+enum bus_code bus_broker_exists(struct bus_broker *b, const char *queue, bool *ret,
+				struct bus_err *err);
 /* A durable quorum queue; fine if it is there already. */
 enum bus_code bus_broker_declare(struct bus_broker *b, const char *queue, struct bus_err *err);
 enum bus_code bus_broker_bind(struct bus_broker *b, const char *queue, const char *pattern,

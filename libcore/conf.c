@@ -77,19 +77,19 @@ void bus_conf_free(struct bus_conf *conf)
 /* A url says where and who, never the secret: that would show up in logs and in ps. */
 static enum bus_code check_url(cfg_t *cfg, const char *path, const char *url, struct bus_err *err)
 {
-	const char *host, *at;
+	const char *at = strrchr(url, '@'), *scheme_end = strstr(url, "://");
+	const char *host = scheme_end ? scheme_end + 3 : url;
 
+	/* First, and without showing it: whatever else is wrong, this must not be printed. */
+	if (at && at > host && memchr(host, ':', (size_t)(at - host)))
+		return bus_confuse_fail(cfg, path, err,
+					"a url holds a password; put it into a file of mode 0600 "
+					"and name that as password-file");
 	if (strncmp(url, "amqp://", 7) != 0 && strncmp(url, "amqps://", 8) != 0)
 		return bus_confuse_fail(cfg, path, err,
 					"url '%s' is not amqps://user@host/debmsg (or amqp://)",
 					url);
-	host = strstr(url, "://") + 3;
-	at = strchr(host, '@');
-	if (at && memchr(host, ':', (size_t)(at - host)))
-		return bus_confuse_fail(cfg, path, err,
-					"a url holds a password; put it into a file of mode 0600 "
-					"and name that as password-file");
-	if (!at || at == host)
+	if (!at || at <= host)
 		return bus_confuse_fail(cfg, path, err, "url '%s' names no user (user@host)", url);
 	return BUS_OK;
 }

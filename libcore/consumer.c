@@ -52,11 +52,10 @@ static enum bus_code collect_bindings(struct bus_consumer *c, struct bus_err *er
 {
 	const struct bus_bindings *asked = c->options->bind;
 	char checkpoint[BUS_KEY_MAX + 1];
-	enum bus_code rc;
+	enum bus_code rc = BUS_OK;
 	size_t i;
 
-	rc = bus_ledger_bindings(c->ledger, remember, c, err);
-	if (!rc && !c->wanted.count && !asked->count)
+	if (!c->wanted.count && !asked->count)
 		rc = bus_bindings_add(&c->wanted, "#", err);
 	for (i = 0; !rc && i < asked->count; i++)
 		rc = bus_bindings_add(&c->wanted, asked->pattern[i], err);
@@ -97,26 +96,69 @@ static enum bus_code set_up_queue(struct bus_consumer *c, struct bus_err *err)
 	return rc;
 }
 
+static void disconnect(struct bus_consumer *c)
+{
+	bus_broker_close(c->broker);
+	c->broker = NULL;
+}
+
+static enum bus_code open_broker(struct bus_consumer *c, struct bus_err *err)
+{
+	char purpose[QUEUE_MAX + 20];
+	const struct bus_broker_login login = { .conf = &c->conf->broker, .purpose = purpose };
+
+	disconnect(c);
+	snprintf(purpose, sizeof(purpose), "debmsg consume: %s", c->options->queue);
+	return bus_broker_open(&c->broker, &login, err);
+}
+
+/*
+ * A queue that is there, and a ledger that knows nothing of it: it was used from
+ * another host, or the ledger is lost.  What it is bound to cannot be asked.
+ */
+static enum bus_code check_unknown(struct bus_consumer *c, struct bus_err *err)
+{
+	enum bus_code rc;
+	bool exists;
+
+	rc = bus_broker_exists(c->broker, c->queue, &exists, err);
+	if (!rc && exists && !c->options->bind->count)
+		rc = bus_fail(err, BUS_E_CONFIG,
+			      "queue %s is there, but the ledger in %s does not know it: name with "
+			      "--bind all that it is bound to (the management UI shows it)",
+			      c->queue, c->conf->state_directory);
+	if (!rc && exists)
+		bus_say(&c->options->say,
+			"queue %s is there, but the ledger in %s does not know it: what comes and "
+			"matches no --bind given here is parked as misrouted",
+			c->queue, c->conf->state_directory);
+	return rc ? rc : open_broker(c, err); /* asking may have cost the connection */
+}
+
+/* Once: what was this queue's before? */
+static enum bus_code learn_queue(struct bus_consumer *c, struct bus_err *err)
+{
+	enum bus_code rc;
+
+	snprintf(c->queue, sizeof(c->queue), "%s.%s", bus_broker_user(c->broker),
+		 c->options->queue);
+	rc = bus_ledger_open(&c->ledger, c->conf->state_directory, c->queue, err);
+	if (!rc)
+		rc = bus_ledger_bindings(c->ledger, remember, c, err);
+	if (!rc && !c->wanted.count)
+		rc = check_unknown(c, err);
+	return rc ? rc : collect_bindings(c, err);
+}
+
 static enum bus_code connect_queue(struct bus_consumer *c, struct bus_err *err)
 {
 	const unsigned long long left = c->options->limit ? c->options->limit - c->counts->events
 							  : PREFETCH;
-	struct bus_broker_login login = { .conf = &c->conf->broker };
-	char purpose[QUEUE_MAX + 20];
 	enum bus_code rc;
 
-	snprintf(purpose, sizeof(purpose), "debmsg consume: %s", c->options->queue);
-	login.purpose = purpose;
-	rc = bus_broker_open(&c->broker, &login, err);
-	if (rc)
-		return rc;
-	if (!c->ledger) {
-		snprintf(c->queue, sizeof(c->queue), "%s.%s", bus_broker_user(c->broker),
-			 c->options->queue);
-		rc = bus_ledger_open(&c->ledger, c->conf->state_directory, c->queue, err);
-		if (!rc)
-			rc = collect_bindings(c, err);
-	}
+	rc = open_broker(c, err);
+	if (!rc && !c->ledger)
+		rc = learn_queue(c, err);
 	if (!rc)
 		rc = set_up_queue(c, err);
 	if (!rc)
@@ -127,12 +169,6 @@ static enum bus_code connect_queue(struct bus_consumer *c, struct bus_err *err)
 	c->published = c->parking = c->last_tag = 0;
 	c->group = 0;
 	return rc;
-}
-
-static void disconnect(struct bus_consumer *c)
-{
-	bus_broker_close(c->broker);
-	c->broker = NULL;
 }
 
 /* -- one message -- */

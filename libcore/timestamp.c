@@ -96,9 +96,10 @@ bool bus_time_parse(int64_t *ret, const char *text)
 	tm.tm_year -= 1900;
 	tm.tm_mon--;
 	check = tm;
+	check.tm_sec = 0; /* which may be a leap second, and end up in the next day */
 	t = timegm(&check);
-	if (check.tm_mday != tm.tm_mday && tm.tm_sec < 60) /* 30 February */
+	if (check.tm_mday != tm.tm_mday) /* 30 February */
 		return false;
-	*ret = ((int64_t)t - zone) * 1000000 + us;
+	*ret = ((int64_t)t + tm.tm_sec - zone) * 1000000 + us;
 	return true;
 }

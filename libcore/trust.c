@@ -63,47 +63,53 @@ void bus_trust_free(struct bus_trust *trust)
 	free(trust);
 }
 
-/* Checks and normalises one value; the result is the caller's.  NULL: not acceptable. */
-static char *clean_fingerprint(const char *text)
+/* Each checks one value and writes what is kept of it; false: not acceptable. */
+static bool clean_fingerprint(char out[BUS_KEY_MAX + 1], const char *text)
 {
-	char clean[BUS_FPR_MAX + 2], *copy = strdup(text);
-	size_t len = copy ? strlen(copy) : 0;
-	bool exact = len && copy[len - 1] == '!';
-
-	if (exact)
-		copy[len - 1] = '\0';
-	if (!copy || !bus_fingerprint_clean(clean, sizeof(clean) - 1, copy)) {
-		free(copy);
-		return NULL;
-	}
-	free(copy);
-	if (exact)
-		memcpy(clean + strlen(clean), "!", 2);
-	return strdup(clean);
+	return bus_fingerprint_clean(out, BUS_KEY_MAX + 1, text);
 }
 
-static char *clean_pattern(const char *text)
+static bool clean_key(char out[BUS_KEY_MAX + 1], const char *text)
 {
-	char pattern[BUS_KEY_MAX + 1];
+	char plain[BUS_KEY_MAX + 1];
+	size_t len = strlen(text);
+	const bool exact = len && text[len - 1] == '!';
 
-	return bus_topic_expand(pattern, text, NULL) ? NULL : strdup(text);
+	if (len >= sizeof(plain))
+		return false;
+	memcpy(plain, text, len + 1);
+	if (exact)
+		plain[len - 1] = '\0';
+	if (!clean_fingerprint(out, plain))
+		return false;
+	if (exact)
+		memcpy(out + strlen(out), "!", 2);
+	return true;
+}
+
+static bool clean_pattern(char out[BUS_KEY_MAX + 1], const char *text)
+{
+	return bus_topic_expand(out, text, NULL) == BUS_OK;
 }
 
 static enum bus_code load_texts(struct texts *ret, cfg_t *cfg, const char *name, const char *path,
-				char *(*clean)(const char *), const char *expected,
-				struct bus_err *err)
+				bool (*clean)(char out[BUS_KEY_MAX + 1], const char *text),
+				const char *expected, struct bus_err *err)
 {
 	unsigned int n = cfg_size(cfg, name), i;
+	char value[BUS_KEY_MAX + 1];
 
 	ret->v = calloc(n + 1, sizeof(*ret->v));
 	if (!ret->v)
 		return bus_fail(err, BUS_E_NOMEM, "trust: out of memory");
 	for (i = 0; i < n; i++) {
-		ret->v[i] = clean(cfg_getnstr(cfg, name, i));
-		if (!ret->v[i])
+		if (!clean(value, cfg_getnstr(cfg, name, i)))
 			return bus_confuse_fail(cfg, path, err, "log \"%s\": %s: '%s' is not %s",
 						cfg_title(cfg), name, cfg_getnstr(cfg, name, i),
 						expected);
+		ret->v[i] = strdup(value);
+		if (!ret->v[i])
+			return bus_fail(err, BUS_E_NOMEM, "trust: out of memory");
 		ret->n++;
 	}
 	return BUS_OK;
@@ -123,7 +129,7 @@ static enum bus_code load_log(struct bus_trust *trust, cfg_t *cfg, struct bus_er
 					"log \"%s\" is not an origin such as "
 					"\"ftp-master.debian.org/dak\"",
 					log->name);
-	rc = load_texts(&log->keys, cfg, "keys", trust->path, clean_fingerprint,
+	rc = load_texts(&log->keys, cfg, "keys", trust->path, clean_key,
 			"a full fingerprint (a trailing ! means exactly this key)", err);
 	if (!rc)
 		rc = load_texts(&log->certified_by, cfg, "certified-by", trust->path,
