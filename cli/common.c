@@ -24,7 +24,9 @@ void cli_begin(const struct cli_command *command)
 void cli_say(void *arg, const char *text)
 {
 	(void)arg;
-	fprintf(stderr, "debmsg %s: %s\n", current->name, text);
+	fprintf(stderr, "debmsg %s: ", current->name);
+	cli_print_text(stderr, text, strlen(text)); /* it may quote what came from outside */
+	putc('\n', stderr);
 }
 
 int cli_usage(const char *fmt, ...)
@@ -54,23 +56,32 @@ int cli_finish(int status)
 	return status ? status : EX_TEMPFAIL;
 }
 
+/* getopt_long() tells a bad short option by its letter only. */
+static const char *bad_option(char **argv)
+{
+	static char letter[3] = "-";
+
+	letter[1] = (char)optopt;
+	return optopt > 0 && optopt < 128 && strncmp(argv[optind - 1], "--", 2) != 0
+		       ? letter
+		       : argv[optind - 1];
+}
+
 int cli_option(int argc, char **argv, const char *short_options, const struct option *long_options)
 {
 	int opt;
 
 	opterr = 0;
-	opt = getopt_long(argc, argv, short_options, long_options, NULL);
-	switch (opt) {
-	case 'c':
+	while ((opt = getopt_long(argc, argv, short_options, long_options, NULL)) == 'c')
 		setenv("DEBMSG_CONF", optarg, 1);
-		return cli_option(argc, argv, short_options, long_options);
+	switch (opt) {
 	case 'h':
 		fputs(current->help, stdout);
 		exit(cli_finish(EX_OK));
 	case ':':
 		exit(cli_usage("option %s needs a value", argv[optind - 1]));
 	case '?':
-		exit(cli_usage("bad option %s", argv[optind - 1]));
+		exit(cli_usage("bad option %s", bad_option(argv)));
 	default:
 		return opt;
 	}

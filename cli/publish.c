@@ -11,9 +11,10 @@
 #include "cli.h"
 #include "draft.h"
 #include "json.h"
+#include "json_read.h"
 #include "outbox.h"
 
-enum { WAIT_MS = 5000, LINE_MAX_BYTES = 2 * 1024 * 1024 };
+enum { WAIT_MS = 5000, LINE_MAX_BYTES = 2 * 1024 * 1024, INPUT_MAX_BYTES = 1 << 30 };
 
 static const char help[] =
 	"usage: debmsg publish --service S --type T [--subject X] [--data FILE|-] [--time T]\n"
@@ -86,7 +87,9 @@ static bool parse_options(struct publish *p, int argc, char **argv)
 	return false;
 }
 
-static enum bus_code read_all(struct bus_buf *out, const char *path, struct bus_err *err)
+/* what: the option, for messages. */
+static enum bus_code read_all(struct bus_buf *out, const char *what, const char *path,
+			      struct bus_err *err)
 {
 	const bool input = strcmp(path, "-") == 0;
 	int fd = input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -96,16 +99,36 @@ static enum bus_code read_all(struct bus_buf *out, const char *path, struct bus_
 	while (fd >= 0 && !out->failed && (n = read(fd, chunk, sizeof(chunk))) > 0)
 		bus_buf_add(out, chunk, (size_t)n);
 	if (n < 0)
-		bus_fail(err, BUS_E_DATA, "--data %s: %s", path, strerror(errno));
+		bus_fail(err, BUS_E_DATA, "%s %s: %s", what, path, strerror(errno));
 	if (fd >= 0 && !input)
 		close(fd);
-	return n < 0 ? BUS_E_DATA : bus_buf_check(out, "--data", err);
+	return n < 0 ? BUS_E_DATA : bus_buf_check(out, what, err);
+}
+
+/* It must be a JSON object by itself, not only where it is put. */
+static enum bus_code add_data(struct bus_json *js, const char *path, struct bus_err *err)
+{
+	struct bus_buf data = BUS_BUF_INIT(LINE_MAX_BYTES);
+	json_t *object = NULL;
+	enum bus_code rc;
+
+	rc = read_all(&data, "--data", path, err);
+	if (!rc && !data.len)
+		bus_buf_puts(&data, "{}");
+	if (!rc)
+		rc = bus_json_read(&object, data.p, data.len, 0, BUS_E_DATA, err);
+	if (!rc)
+		bus_json_raw(js, "data", data.p, data.len);
+	else if (rc == BUS_E_DATA)
+		bus_err_context(err, "--data");
+	json_decref(object);
+	bus_buf_finish(&data);
+	return rc;
 }
 
 /* Makes of the options the line that --jsonl would have read. */
 static enum bus_code make_line(struct bus_buf *line, const struct publish *p, struct bus_err *err)
 {
-	struct bus_buf data = BUS_BUF_INIT(LINE_MAX_BYTES);
 	struct bus_json js = { line, false };
 	enum bus_code rc = BUS_OK;
 
@@ -115,20 +138,15 @@ static enum bus_code make_line(struct bus_buf *line, const struct publish *p, st
 		bus_json_text(&js, "subject", p->subject);
 	if (p->time)
 		bus_json_text(&js, "time", p->time);
-	if (p->data) {
-		rc = read_all(&data, p->data, err);
-		if (!rc)
-			bus_json_raw(&js, "data", data.len ? data.p : "{}",
-				     data.len ? data.len : 2);
-	}
+	if (p->data)
+		rc = add_data(&js, p->data, err);
 	bus_json_close(&js, '}');
-	bus_buf_finish(&data);
 	return rc ? rc : bus_buf_check(line, "event", err);
 }
 
 static enum bus_code append_line(struct bus_outbox *box, const struct bus_conf *conf,
 				 const struct publish *p, const char *line, size_t len,
-				 struct bus_buf *ids, struct bus_err *err)
+				 struct bus_err *err)
 {
 	struct bus_draft_text *owner = NULL;
 	struct bus_draft draft;
@@ -140,88 +158,67 @@ static enum bus_code append_line(struct bus_outbox *box, const struct bus_conf *
 		return rc;
 	rc = bus_outbox_append(box, &draft, &id, err);
 	bus_draft_text_free(owner);
-	if (!rc)
-		bus_buf_add(ids, &id, sizeof(id));
 	return rc;
 }
 
-static enum bus_code append_stdin(struct bus_outbox *box, const struct bus_conf *conf,
-				  const struct publish *p, struct bus_buf *ids, struct bus_err *err)
+/* Each line of the input is an event; empty ones are passed over. */
+static enum bus_code append_lines(struct bus_outbox *box, const struct bus_conf *conf,
+				  const struct publish *p, const struct bus_buf *input,
+				  struct bus_err *err)
 {
-	unsigned long number = 0;
+	const char *line = input->p, *end = line ? line + input->len : line, *stop;
+	unsigned long number = 1;
 	enum bus_code rc = BUS_OK;
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t len;
 
-	while (!rc && (len = getline(&line, &room, stdin)) > 0) {
-		number++;
-		if (line[len - 1] == '\n')
-			len--;
-		if (!len)
-			continue;
-		if (len > LINE_MAX_BYTES)
-			rc = bus_fail(err, BUS_E_DATA, "longer than 2 MiB");
-		else
-			rc = append_line(box, conf, p, line, (size_t)len, ids, err);
-		if (rc)
-			bus_err_context(err, "standard input, line %lu", number);
+	for (; !rc && line < end; line = stop + 1, number++) {
+		stop = memchr(line, '\n', (size_t)(end - line));
+		stop = stop ? stop : end;
+		if (stop > line)
+			rc = append_line(box, conf, p, line, (size_t)(stop - line), err);
 	}
-	if (!rc && ferror(stdin))
-		rc = bus_fail(err, BUS_E_DATA, "standard input: %s", strerror(errno));
-	free(line);
+	if (rc && p->jsonl)
+		bus_err_context(err, "standard input, line %lu", number - 1);
 	return rc;
 }
 
+/* One transaction; *before and *after: how the log stood. */
 static enum bus_code append_all(struct bus_outbox *box, const struct bus_conf *conf,
-				const struct publish *p, const struct bus_buf *line,
-				struct bus_buf *ids, struct bus_err *err)
+				const struct publish *p, const struct bus_buf *input,
+				struct bus_outbox_state *before, struct bus_outbox_state *after,
+				struct bus_err *err)
 {
 	enum bus_code rc = bus_outbox_begin(box, err);
 
-	if (rc)
-		return rc;
-	rc = p->jsonl ? append_stdin(box, conf, p, ids, err)
-		      : append_line(box, conf, p, line->p, line->len, ids, err);
 	if (!rc)
-		rc = bus_buf_check(ids, "publish", err);
+		rc = bus_outbox_state(box, before, err);
+	if (!rc)
+		rc = append_lines(box, conf, p, input, err);
+	if (!rc)
+		rc = bus_outbox_state(box, after, err);
 	if (!rc)
 		rc = bus_outbox_commit(box, err);
 	bus_outbox_rollback(box);
 	return rc;
 }
 
-static enum bus_code print_ids(struct bus_outbox *box, const struct bus_buf *ids,
-			       struct bus_err *err)
-{
-	struct bus_outbox_state state;
-	enum bus_code rc = bus_outbox_state(box, &state, err);
-	uint64_t id;
-	size_t i;
-
-	for (i = 0; !rc && i < ids->len; i += sizeof(id)) {
-		memcpy(&id, ids->p + i, sizeof(id));
-		printf("%s/%" PRIu64 "\n", state.origin, id);
-	}
-	return rc;
-}
-
 static enum bus_code publish(const struct publish *p, struct bus_err *err)
 {
-	struct bus_buf line = BUS_BUF_INIT(LINE_MAX_BYTES);
-	struct bus_buf ids = BUS_BUF_INIT((size_t)1 << 30);
+	struct bus_buf input = BUS_BUF_INIT(INPUT_MAX_BYTES);
 	const struct bus_conf_service *service;
 	struct bus_outbox_params params = { .create = true, .wait_ms = WAIT_MS };
 	struct bus_outbox *box = NULL;
 	struct bus_conf *conf = NULL;
+	struct bus_outbox_state before = { .size = 0 }, after;
 	char *directory = NULL;
 	enum bus_code rc;
+	uint64_t id;
 
 	rc = cli_conf(&conf, err);
 	if (!rc)
 		rc = bus_conf_service(conf, p->service, &service, err);
-	if (!rc && !p->jsonl)
-		rc = make_line(&line, p, err);
+	/* All of it before the outbox is locked: others write to it, too. */
+	if (!rc)
+		rc = p->jsonl ? read_all(&input, "--jsonl", "-", err) : make_line(&input, p, err);
 	if (rc)
 		goto out;
 	directory = bus_conf_outbox_dir(conf, p->service);
@@ -236,13 +233,12 @@ static enum bus_code publish(const struct publish *p, struct bus_err *err)
 	params.max_event_size = conf->max_event_size;
 	rc = bus_outbox_open(&box, &params, err);
 	if (!rc)
-		rc = append_all(box, conf, p, &line, &ids, err);
-	if (!rc)
-		rc = print_ids(box, &ids, err);
+		rc = append_all(box, conf, p, &input, &before, &after, err);
+	for (id = before.size; !rc && id < after.size; id++)
+		printf("%s/%" PRIu64 "\n", after.origin, id);
 out:
 	bus_outbox_close(box);
-	bus_buf_finish(&ids);
-	bus_buf_finish(&line);
+	bus_buf_finish(&input);
 	bus_conf_free(conf);
 	free(directory);
 	return rc;

@@ -9,7 +9,6 @@
 #include "cli.h"
 #include "event.h"
 #include "json.h"
-#include "topic.h"
 
 static const char help[] =
 	"usage: debmsg verify [--json] FILE...\n"
@@ -126,18 +125,6 @@ static enum bus_code read_file(struct bus_buf *out, const char *path, struct bus
 		 : bus_buf_check(out, path, err);
 }
 
-/* The routing key is not in these files: take the one the event should have had. */
-static char *key_of(const struct bus_buf *body)
-{
-	char key[BUS_KEY_MAX + 1] = "";
-	struct bus_event *ev = NULL;
-
-	if (bus_event_parse(&ev, body->p, body->len, NULL) == BUS_OK)
-		bus_topic_key(key, ev->type, ev->subject);
-	bus_event_free(ev);
-	return strdup(key);
-}
-
 static enum bus_code verify_pair(struct verify *v, const char *event_file, const char *proof_file,
 				 struct bus_err *err)
 {
@@ -153,11 +140,8 @@ static enum bus_code verify_pair(struct verify *v, const char *event_file, const
 					  .body_len = body.len,
 					  .proof = proof.p,
 					  .proof_len = proof.len };
-		m.routing_key = key_of(&body);
-		rc = m.routing_key ? verify_message(v, event_file, 1, &m, err)
-				   : bus_fail(err, BUS_E_NOMEM, "out of memory");
+		rc = verify_message(v, event_file, 1, &m, err);
 	}
-	free(m.routing_key);
 	bus_buf_finish(&body);
 	bus_buf_finish(&proof);
 	return rc;

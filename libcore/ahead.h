@@ -13,10 +13,10 @@
  * Reads the stream, as the user of the broker section, from a while before the
  * outbox last moved.  BUS_E_CONFIG, with the remedy, if the stream has a larger
  * checkpoint of this log than ours, signed by a key in ring: anybody could send
- * a number, only we can sign.
+ * a number, only we can sign.  Ends early when stop_fd becomes readable.
  */
 enum bus_code bus_ahead_check(const struct bus_conf *conf, const char *service,
 			      const struct bus_outbox_state *state, struct bus_keyring *ring,
-			      struct bus_err *err);
+			      int stop_fd, struct bus_err *err);
 
 #endif

@@ -15,7 +15,8 @@
  * tree, and every checkpoint is compared with the root that gives.  Equal
  * roots prove that all is there, unchanged and in order.
  *
- * Memory: some 40 bytes for each checkpoint seen, nothing for an event.
+ * Memory: some 40 bytes for each checkpoint seen; for an event only while one
+ * before it is waited for.
  */
 struct bus_audit;
 
@@ -26,7 +27,6 @@ struct bus_audit_range {
 struct bus_audit_finding {
 	const char *origin;
 	uint64_t first, last; /* what was seen reaches from here to there */
-	uint64_t size;	      /* of the newest checkpoint */
 	uint64_t events, repeats;
 	const struct bus_audit_range *missing;
 	size_t missing_count;

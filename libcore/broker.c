@@ -31,6 +31,12 @@ enum bus_code bus_broker_confirms(struct bus_broker *b, struct bus_err *err)
 	return bus_broker_answer(b, "cannot turn on publisher confirms", err);
 }
 
+void bus_broker_tune(struct bus_broker *b, int frame_max)
+{
+	amqp_tune_connection(b->conn, amqp_get_channel_max(b->conn), frame_max,
+			     BUS_BROKER_HEARTBEAT_S);
+}
+
 bool bus_broker_can_send(const struct bus_broker *b)
 {
 	struct pollfd fd = { .fd = amqp_get_sockfd(b->conn), .events = POLLOUT };
@@ -80,8 +86,12 @@ enum bus_code bus_broker_publish(struct bus_broker *b, const struct bus_outgoing
 		add_header(&p.headers, "debmsg-text", out->text, strlen(out->text));
 		add_header(&p.headers, "debmsg-queue", out->queue, strlen(out->queue));
 	}
+	if (out->body_len > BUS_BROKER_FRAME_MAX / 2)
+		bus_broker_tune(b, BUS_BROKER_FRAME_MAX);
 	status = amqp_basic_publish(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(out->exchange),
 				    amqp_cstring_bytes(out->routing_key), 1, 0, &p, body);
+	if (out->body_len > BUS_BROKER_FRAME_MAX / 2)
+		bus_broker_tune(b, BUS_BROKER_FRAME_TAKEN);
 	return status == AMQP_STATUS_OK ? BUS_OK
 					: bus_broker_lost(b, "cannot publish", status, err);
 }
@@ -134,7 +144,8 @@ enum bus_code bus_broker_consume(struct bus_broker *b, const char *queue, uint16
 	return consume(b, queue, "queue", prefetch, amqp_empty_table, err);
 }
 
-enum { STREAM_PREFETCH = 1000 };
+/* Each may be as large as the broker takes any, and all must fit into memory. */
+enum { STREAM_PREFETCH = 250 };
 
 enum bus_code bus_broker_read_stream(struct bus_broker *b, const char *tag,
 				     enum bus_stream_start start, int64_t time, struct bus_err *err)

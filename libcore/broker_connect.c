@@ -8,10 +8,9 @@
 #include <sys/time.h>
 
 enum {
-	HEARTBEAT_S = 30,
 	CONNECT_S = 10,
 	RPC_S = 60, /* a quorum queue may take long to be declared */
-	FRAME_MAX = 131072
+	CLOSE_S = 2 /* a broker in an alarm reads nothing, and will not answer a close */
 };
 
 static enum bus_code open_socket(struct bus_broker *b, const struct bus_conf_broker *conf,
@@ -94,12 +93,13 @@ static enum bus_code login(struct bus_broker *b, const struct bus_broker_login *
 	/* cppcheck-suppress unreadVariable; read through properties */
 	property[3].value.value.table.entries = capability;
 	if (secret)
-		reply = amqp_login_with_properties(b->conn, vhost, 0, FRAME_MAX, HEARTBEAT_S,
-						   &properties, AMQP_SASL_METHOD_PLAIN, b->user,
-						   secret);
+		reply = amqp_login_with_properties(b->conn, vhost, 0, BUS_BROKER_FRAME_MAX,
+						   BUS_BROKER_HEARTBEAT_S, &properties,
+						   AMQP_SASL_METHOD_PLAIN, b->user, secret);
 	else
-		reply = amqp_login_with_properties(b->conn, vhost, 0, FRAME_MAX, HEARTBEAT_S,
-						   &properties, AMQP_SASL_METHOD_EXTERNAL, b->user);
+		reply = amqp_login_with_properties(b->conn, vhost, 0, BUS_BROKER_FRAME_MAX,
+						   BUS_BROKER_HEARTBEAT_S, &properties,
+						   AMQP_SASL_METHOD_EXTERNAL, b->user);
 	rc = bus_broker_reply(b, "cannot log in", reply, &why);
 	if (rc == BUS_E_CONFIG && strstr(why.text, "ACCESS_REFUSED"))
 		return bus_fail(err, rc,
@@ -127,6 +127,7 @@ static enum bus_code open_channel(struct bus_broker *b, const struct bus_broker_
 	if (rc)
 		return rc;
 	b->open = true;
+	bus_broker_tune(b, BUS_BROKER_FRAME_TAKEN);
 	amqp_channel_open(b->conn, BUS_BROKER_CHANNEL);
 	return bus_broker_answer(b, "cannot open a channel", err);
 }
@@ -200,10 +201,14 @@ enum bus_code bus_broker_open(struct bus_broker **ret, const struct bus_broker_l
 
 void bus_broker_close(struct bus_broker *b)
 {
+	const struct timeval limit = { .tv_sec = CLOSE_S };
+
 	if (!b)
 		return;
-	if (b->conn && b->open && !b->lost)
+	if (b->conn && b->open && !b->lost) {
+		amqp_set_rpc_timeout(b->conn, &limit);
 		amqp_connection_close(b->conn, AMQP_REPLY_SUCCESS);
+	}
 	if (b->conn)
 		amqp_destroy_connection(b->conn);
 	free(b);

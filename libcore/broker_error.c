@@ -33,6 +33,9 @@ static enum bus_code refused(struct bus_broker *b, const char *doing, uint16_t c
 
 	b->lost = true;
 	bus_broker_copy(said, sizeof(said), text);
+	/* Two that pass by themselves, under the codes of others that do not. */
+	if (strstr(said, "is down or inaccessible") || strstr(said, "timed out"))
+		code = AMQP_INTERNAL_ERROR;
 	switch (code) {
 	case AMQP_ACCESS_REFUSED:
 		return bus_fail(err, BUS_E_CONFIG,

@@ -23,7 +23,16 @@
  *   broker_receive.c  what the broker says to us
  *   broker_error.c    what its and rabbitmq-c's failures mean
  */
-enum { BUS_BROKER_CHANNEL = 1 };
+enum {
+	BUS_BROKER_CHANNEL = 1,
+	BUS_BROKER_HEARTBEAT_S = 30,
+	BUS_BROKER_FRAME_MAX = 131072, /* bytes: what is agreed on, and what we send */
+	/*
+	 * What we take: to a header frame that is as large as was agreed on the
+	 * broker adds headers of its own (x-stream-offset, x-delivery-count).
+	 */
+	BUS_BROKER_FRAME_TAKEN = 2 * BUS_BROKER_FRAME_MAX
+};
 
 extern const char bus_proof_header[];
 
@@ -47,6 +56,8 @@ enum bus_code bus_broker_reply(struct bus_broker *b, const char *doing, amqp_rpc
 enum bus_code bus_broker_answer(struct bus_broker *b, const char *doing, struct bus_err *err);
 /* A text entry of a table: borrowed. */
 amqp_table_entry_t bus_broker_text(const char *name, const char *value, size_t len);
+/* rabbitmq-c has one limit for both directions. */
+void bus_broker_tune(struct bus_broker *b, int frame_max);
 /* Copies as text, cut to what fits. */
 void bus_broker_copy(char *out, size_t size, amqp_bytes_t in);
 

@@ -50,6 +50,18 @@ static char *dup_bytes(amqp_bytes_t in)
 	return copy;
 }
 
+/* No key of ours has a NUL or a `?`: one that has must not look shorter than it is. */
+static char *dup_key(amqp_bytes_t in)
+{
+	char *key = dup_bytes(in), *p = key;
+	size_t left = in.len;
+
+	for (; p && left; p++, left--)
+		if (!*p)
+			*p = '?';
+	return key;
+}
+
 static bool key_is(const amqp_table_entry_t *entry, const char *name)
 {
 	return entry->key.len == strlen(name) && !memcmp(entry->key.bytes, name, entry->key.len);
@@ -117,6 +129,7 @@ static enum bus_code take_content(struct bus_broker *b, struct bus_broker_event 
 		n = n > keep - m->body_len ? keep - m->body_len : n;
 		memcpy(m->body + m->body_len, frame.payload.body_fragment.bytes, n);
 		m->body_len += n;
+		amqp_maybe_release_buffers_on_channel(b->conn, BUS_BROKER_CHANNEL);
 	}
 	m->body[m->body_len] = '\0';
 	return BUS_OK;
@@ -129,7 +142,7 @@ static enum bus_code take_message(struct bus_broker *b, struct bus_broker_event 
 
 	ev->message = calloc(1, sizeof(*ev->message));
 	if (ev->message)
-		ev->message->routing_key = dup_bytes(routing_key);
+		ev->message->routing_key = dup_key(routing_key);
 	if (!ev->message || !ev->message->routing_key) {
 		b->lost = true;
 		rc = bus_fail(err, BUS_E_NOMEM, "broker: out of memory");

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoff.h"
 #include "broker.h"
+#include "confirms.h"
 #include "ledger.h"
-#include "relay.h"
 #include "timestamp.h"
 #include "topic.h"
 
@@ -18,7 +19,8 @@ enum {
 	GROUP_MAX = 250,  /* messages between two acknowledgements */
 	QUEUE_MAX = 100,  /* characters of a queue's name */
 	LISTEN_MS = 5000, /* heartbeats are answered when we listen */
-	CONFIRM_MS = 30000
+	CONFIRM_MS = 30000,
+	ATTEMPTS = 4 /* at a message, some seconds in all: the broker must hear of us */
 };
 
 struct bus_consumer {
@@ -31,11 +33,10 @@ struct bus_consumer {
 	/* What the queue is bound to; of these, what the user asked for. */
 	struct bus_bindings bound, wanted;
 	struct bus_consumer_counts *counts;
-	uint64_t published; /* into debmsg.dead, on this connection */
-	uint64_t last_tag;  /* newest delivery not acknowledged; 0: none */
-	unsigned int group; /* deliveries since the last acknowledgement */
-	uint64_t parking;   /* the publish that is not confirmed yet; 0: none */
-	int64_t last_us;    /* when the last message came */
+	struct bus_confirms parking; /* publishes to debmsg.dead on this connection */
+	uint64_t last_tag;	     /* newest delivery not acknowledged; 0: none */
+	unsigned int group;	     /* deliveries since the last acknowledgement */
+	int64_t last_us;	     /* when the last message came */
 };
 
 /* -- bindings -- */
@@ -89,10 +90,11 @@ static enum bus_code set_up_queue(struct bus_consumer *c, struct bus_err *err)
 	size_t i;
 
 	rc = bus_broker_declare(c->broker, c->queue, err);
-	for (i = 0; !rc && i < c->bound.count; i++)
-		rc = bus_broker_bind(c->broker, c->queue, c->bound.pattern[i], err);
+	/* Noted before it is bound: what may come must be known. */
 	for (i = 0; !rc && i < c->wanted.count; i++)
 		rc = bus_ledger_bind(c->ledger, c->wanted.pattern[i], err);
+	for (i = 0; !rc && i < c->bound.count; i++)
+		rc = bus_broker_bind(c->broker, c->queue, c->bound.pattern[i], err);
 	return rc;
 }
 
@@ -166,16 +168,38 @@ static enum bus_code connect_queue(struct bus_consumer *c, struct bus_err *err)
 	if (!rc)
 		rc = bus_broker_consume(c->broker, c->queue,
 					left < PREFETCH ? (uint16_t)left : PREFETCH, err);
-	c->published = c->parking = c->last_tag = 0;
+	memset(&c->parking, 0, sizeof(c->parking));
+	c->last_tag = 0;
 	c->group = 0;
 	return rc;
 }
 
+static bool stop_asked(const struct bus_consumer *c, int timeout_ms)
+{
+	struct pollfd fd[2] = {
+		{ .fd = c->options->stop_fd, .events = POLLIN },
+		{ .fd = c->broker ? bus_broker_fd(c->broker) : -1, .events = POLLIN },
+	};
+
+	if (c->broker && bus_broker_pending(c->broker))
+		timeout_ms = 0;
+	poll(fd, 2, timeout_ms);
+	return fd[0].revents != 0;
+}
+
+static bool pause_or_stop(const struct bus_consumer *c, int ms)
+{
+	struct pollfd stop = { .fd = c->options->stop_fd, .events = POLLIN };
+
+	return poll(&stop, 1, ms) > 0;
+}
+
 /* -- one message -- */
 
-static enum bus_code park(struct bus_consumer *c, const struct bus_message *m, const char *reason,
+static enum bus_code park(struct bus_consumer *c, const struct bus_message *m, enum bus_code why,
 			  const char *text, struct bus_err *err)
 {
+	const char *reason = bus_code_info[why].name;
 	const struct bus_outgoing out = {
 		.exchange = bus_dead_exchange,
 		.routing_key = m->routing_key,
@@ -183,7 +207,8 @@ static enum bus_code park(struct bus_consumer *c, const struct bus_message *m, c
 		.body = m->body,
 		.body_len = m->body_len,
 		.proof = m->proof,
-		.proof_len = m->proof_len,
+		/* more could not be sent on: the frame has room for headers of this size */
+		.proof_len = m->proof_len < BUS_PROOF_MAX ? m->proof_len : BUS_PROOF_MAX,
 		.reason = reason,
 		.text = text,
 		.queue = c->queue,
@@ -195,7 +220,7 @@ static enum bus_code park(struct bus_consumer *c, const struct bus_message *m, c
 	rc = bus_broker_publish(c->broker, &out, err);
 	if (rc)
 		return rc;
-	c->parking = ++c->published;
+	bus_confirms_sent(&c->parking);
 	c->counts->parked++;
 	return BUS_OK;
 }
@@ -211,7 +236,7 @@ static enum bus_code handle_event(struct bus_consumer *c, const struct bus_messa
 	if (rc)
 		return rc;
 	if (seen == BUS_SEEN_OTHER)
-		return park(c, m, "equivocation",
+		return park(c, m, BUS_E_EQUIVOCATION,
 			    "another body was delivered under this source and id before", err);
 	if (seen == BUS_SEEN_REPEAT) {
 		c->counts->repeats++;
@@ -231,16 +256,23 @@ static enum bus_code handle_message(struct bus_consumer *c, const struct bus_mes
 {
 	struct bus_err why = { BUS_OK, "" };
 	struct bus_belief belief;
+	unsigned int i;
 	enum bus_code rc;
 
-	rc = bus_intake_check(c->intake, m, &c->bound, &belief, &why);
+	/* Trouble of our own: leaving at once would only bring the message back. */
+	for (i = 0;; i++) {
+		rc = bus_intake_check(c->intake, m, &c->bound, &belief, &why);
+		if ((rc != BUS_E_TEMP && rc != BUS_E_NOMEM) || i == ATTEMPTS ||
+		    pause_or_stop(c, bus_backoff_ms(i)))
+			break;
+	}
 	if (!rc) {
 		rc = handle_event(c, m, &belief, err);
 		bus_event_free(belief.event);
 		return rc;
 	}
 	if (bus_code_info[rc].fate == BUS_FATE_PARK)
-		return park(c, m, bus_code_info[rc].name, why.text, err);
+		return park(c, m, rc, why.text, err);
 	return bus_fail(err, rc, "%s", why.text);
 }
 
@@ -258,7 +290,7 @@ static enum bus_code handle_broker(struct bus_consumer *c, struct bus_broker_eve
 
 	switch (ev->what) {
 	case BUS_BROKER_MESSAGE:
-		c->last_us = bus_time_now();
+		c->last_us = bus_time_mono();
 		if (limit_reached(c)) { /* goes back to the queue when we leave */
 			bus_message_free(ev->message);
 			return BUS_OK;
@@ -271,8 +303,9 @@ static enum bus_code handle_broker(struct bus_consumer *c, struct bus_broker_eve
 		c->group++;
 		return BUS_OK;
 	case BUS_BROKER_CONFIRMED:
-		if (ev->tag >= c->parking)
-			c->parking = 0;
+		if (!bus_confirms_note(&c->parking, ev->tag, ev->multiple))
+			return bus_fail(err, BUS_E_UNAVAILABLE,
+					"the broker confirms what was not sent");
 		return BUS_OK;
 	case BUS_BROKER_REFUSED:
 	case BUS_BROKER_RETURNED:
@@ -296,12 +329,12 @@ static enum bus_code handle_broker(struct bus_consumer *c, struct bus_broker_eve
 /* Parked messages must have arrived before the originals may go. */
 static enum bus_code await_parking(struct bus_consumer *c, struct bus_err *err)
 {
-	const int64_t until = bus_time_now() + CONFIRM_MS * 1000LL;
+	const int64_t until = bus_time_mono() + CONFIRM_MS * 1000LL;
 	struct bus_broker_event ev;
 	enum bus_code rc = BUS_OK;
 
-	while (!rc && c->parking) {
-		if (bus_time_now() > until)
+	while (!rc && bus_confirms_open(&c->parking)) {
+		if (bus_time_mono() > until)
 			return bus_fail(err, BUS_E_UNAVAILABLE,
 					"the broker does not confirm a message for debmsg.parked");
 		rc = bus_broker_next(c->broker, 1000, &ev, err);
@@ -328,32 +361,19 @@ static enum bus_code end_group(struct bus_consumer *c, struct bus_err *err)
 	return rc;
 }
 
-static bool stop_asked(const struct bus_consumer *c, int timeout_ms)
-{
-	struct pollfd fd[2] = {
-		{ .fd = c->options->stop_fd, .events = POLLIN },
-		{ .fd = c->broker ? bus_broker_fd(c->broker) : -1, .events = POLLIN },
-	};
-
-	if (c->broker && bus_broker_pending(c->broker))
-		timeout_ms = 0;
-	poll(fd, 2, timeout_ms);
-	return fd[0].revents != 0;
-}
-
 static int listen_ms(const struct bus_consumer *c)
 {
 	int64_t left;
 
 	if (!c->options->idle_s)
 		return LISTEN_MS;
-	left = c->last_us / 1000 + c->options->idle_s * 1000LL - bus_time_now() / 1000;
+	left = c->last_us / 1000 + c->options->idle_s * 1000LL - bus_time_mono() / 1000;
 	return left < 0 ? 0 : left < LISTEN_MS ? (int)left + 1 : LISTEN_MS;
 }
 
 static bool idle(const struct bus_consumer *c)
 {
-	return c->options->idle_s && bus_time_now() - c->last_us >= c->options->idle_s * 1000000LL;
+	return c->options->idle_s && bus_time_mono() - c->last_us >= c->options->idle_s * 1000000LL;
 }
 
 /* Consumes until there is a reason to end (*ret_end) or a failure. */
@@ -391,7 +411,7 @@ static enum bus_code run(struct bus_consumer *c, struct bus_err *err)
 	int ms;
 
 	rc = connect_queue(c, err);
-	c->last_us = bus_time_now();
+	c->last_us = bus_time_mono();
 	while (!end) {
 		if (!rc) {
 			attempts = 0;
@@ -403,10 +423,10 @@ static enum bus_code run(struct bus_consumer *c, struct bus_err *err)
 		/* What was done but not acknowledged comes again, and is known then. */
 		if (c->options->flush(c->options->arg, NULL) || bus_ledger_commit(c->ledger, NULL))
 			break;
-		ms = bus_relay_backoff_ms(attempts++, (unsigned int)bus_time_now());
+		ms = bus_backoff_ms(attempts++);
 		bus_say(&c->options->say, "%s; trying again in %d.%d s", err->text, ms / 1000,
 			ms % 1000 / 100);
-		if (stop_asked(c, ms))
+		if (pause_or_stop(c, ms))
 			return BUS_OK;
 		rc = connect_queue(c, err);
 	}

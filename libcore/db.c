@@ -38,7 +38,7 @@ static const char *remedy_for(int sqlite_code)
 		return "; check owner and mode of the directory and the files in it";
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return "; keep the file for inspection and restore it from a copy";
+		return "; keep the file for inspection, and let a new one be made";
 	case SQLITE_BUSY:
 		return "; another process holds it, try again";
 	default:
@@ -163,9 +163,9 @@ enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_s
 	sqlite3 *db = NULL;
 
 	if (access(path, F_OK) != 0) {
-		if (!create && errno == ENOENT)
-			return bus_fail(err, BUS_E_NO, "%s: there is no %s yet", schema->what,
-					path);
+		if (!create)
+			return bus_fail(err, errno == ENOENT ? BUS_E_NO : BUS_E_CONFIG,
+					"%s: %s: %s", schema->what, path, strerror(errno));
 		rc = make_file(path, schema->what, err);
 		if (rc)
 			return rc;

@@ -15,6 +15,7 @@ const struct bus_code_info bus_code_info[BUS_CODE_COUNT] = {
 	[BUS_E_USAGE] = { "usage", EX_USAGE, BUS_FATE_REQUEUE },
 	[BUS_E_DATA] = { "bad-data", EX_DATAERR, BUS_FATE_PARK },
 	[BUS_E_NOMEM] = { "out-of-memory", EX_TEMPFAIL, BUS_FATE_REQUEUE },
+	[BUS_E_HELD] = { "held", EX_TEMPFAIL, BUS_FATE_REQUEUE },
 	[BUS_E_TEMP] = { "temporary", EX_TEMPFAIL, BUS_FATE_REQUEUE },
 	[BUS_E_UNAVAILABLE] = { "unavailable", EX_UNAVAILABLE, BUS_FATE_REQUEUE },
 	[BUS_E_CONFIG] = { "configuration", EX_CONFIG, BUS_FATE_REQUEUE },
@@ -31,6 +32,7 @@ const struct bus_code_info bus_code_info[BUS_CODE_COUNT] = {
 	[BUS_E_MALFORMED_EVENT] = { "malformed-event", EX_NOT_BELIEVED, BUS_FATE_PARK },
 	[BUS_E_IDENTITY_MISMATCH] = { "identity-mismatch", EX_NOT_BELIEVED, BUS_FATE_PARK },
 	[BUS_E_MISROUTED] = { "misrouted", EX_NOT_BELIEVED, BUS_FATE_PARK },
+	[BUS_E_EQUIVOCATION] = { "equivocation", EX_NOT_BELIEVED, BUS_FATE_PARK },
 	[BUS_E_UNTRUSTED_SIGNER] = { "untrusted-signer", EX_NOT_BELIEVED, BUS_FATE_PARK },
 };
 

@@ -21,6 +21,7 @@ enum bus_code {
 	BUS_E_USAGE,	   /* the command line is wrong */
 	BUS_E_DATA,	   /* input that can never become an event */
 	BUS_E_NOMEM,	   /* this machine is short of memory */
+	BUS_E_HELD,	   /* another process has it, and only one may */
 	BUS_E_TEMP,	   /* disk, lock or key service: try again later */
 	BUS_E_UNAVAILABLE, /* the broker cannot be reached or cannot take it */
 	BUS_E_CONFIG,	   /* the operator must act */
@@ -40,6 +41,7 @@ enum bus_code {
 	BUS_E_IDENTITY_MISMATCH,
 	BUS_E_MISROUTED,
 	BUS_E_UNTRUSTED_SIGNER,
+	BUS_E_EQUIVOCATION, /* section 7: another body under a source and id we have had */
 
 	BUS_CODE_COUNT
 };

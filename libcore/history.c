@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-	ACK_EVERY = 250, /* a quarter of the credit a stream consumer has */
+	ACK_EVERY = 60,	 /* a quarter of the credit a stream consumer has */
 	PROBE_MS = 1000, /* how long an answer may take before we look whether ... */
 	PROBES_MAX = 30, /* ... there is anything to wait for, and how often */
 	FIRST_MS = 3000	 /* for the first message after a given time; see at_end() */
@@ -112,6 +112,11 @@ void bus_history_close(struct bus_history *h)
 		return;
 	bus_broker_close(h->broker);
 	free(h);
+}
+
+bool bus_history_silent(const struct bus_history *h)
+{
+	return !h->empty && !h->unacked_tag;
 }
 
 int bus_history_fd(const struct bus_history *h)

@@ -19,6 +19,11 @@ enum bus_code bus_history_open(struct bus_history **ret, const struct bus_conf *
 			       enum bus_stream_start start, int64_t time_us, const char *purpose,
 			       struct bus_err *err);
 void bus_history_close(struct bus_history *h);
+/*
+ * At the end: the stream holds messages, but none came.  That is what a start
+ * after the newest of them looks like, and perhaps a slow broker.
+ */
+bool bus_history_silent(const struct bus_history *h);
 int bus_history_fd(const struct bus_history *h);
 
 enum bus_history_what { BUS_HISTORY_NOTHING, BUS_HISTORY_MESSAGE, BUS_HISTORY_END };

@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "merkle.h"
+#include "timestamp.h"
 #include "topic.h"
 #include "trust.h"
 
@@ -19,7 +19,7 @@ enum {
 struct cached {
 	struct bus_hash digest; /* of checkpoint and signature; size 0: free */
 	struct bus_signer signer;
-	time_t until; /* monotonic; 0: free */
+	int64_t until; /* on bus_time_mono(); 0: free */
 };
 
 struct bus_intake {
@@ -59,14 +59,6 @@ void bus_intake_close(struct bus_intake *in)
 	free(in);
 }
 
-static time_t monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + 1;
-}
-
 /* What the cache goes by: exactly the bytes that OpenPGP is asked about. */
 static enum bus_code digest_of(struct bus_hash *ret, const struct bus_proof *proof,
 			       const struct bus_signature *sig, struct bus_err *err)
@@ -97,7 +89,7 @@ static enum bus_code verify_one(struct bus_intake *in, const struct bus_signatur
 		return rc;
 	for (i = 0; i < CACHE_SIZE; i++) {
 		slot = &in->cache[i];
-		if (slot->until > monotonic() && bus_hash_equal(&slot->digest, &digest)) {
+		if (slot->until > bus_time_mono() && bus_hash_equal(&slot->digest, &digest)) {
 			*ret = slot->signer;
 			return BUS_OK;
 		}
@@ -107,7 +99,7 @@ static enum bus_code verify_one(struct bus_intake *in, const struct bus_signatur
 	if (rc)
 		return rc;
 	slot = &in->cache[in->next++ % CACHE_SIZE];
-	*slot = (struct cached){ digest, *ret, monotonic() + CACHE_S };
+	*slot = (struct cached){ digest, *ret, bus_time_mono() + CACHE_S * 1000000LL };
 	return BUS_OK;
 }
 
@@ -171,6 +163,8 @@ static enum bus_code check_route(const struct bus_message *m, const struct bus_e
 {
 	char key[BUS_KEY_MAX + 1];
 
+	if (!m->routing_key)
+		return BUS_OK;
 	bus_topic_key(key, ev->type, ev->subject);
 	if (strcmp(key, m->routing_key) != 0)
 		return bus_fail(err, BUS_E_MISROUTED, "intake: sent as %s, but it is %s",

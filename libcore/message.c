@@ -87,7 +87,7 @@ static enum bus_code collect(struct bus_message_reader *reader, struct bus_err *
 	while ((ch = getc_unlocked(reader->stream)) != EOF) {
 		c = (char)ch;
 		reader->line += c == '\n';
-		if (!depth && !in_text && strchr(" \t\r\n", c))
+		if (!depth && !in_text && memchr(" \t\r\n", c, 4))
 			continue;
 		bus_buf_add(&reader->text, &c, 1);
 		if (!depth && c != '{')

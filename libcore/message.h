@@ -16,7 +16,7 @@
  * lengths.  A message owns what it points to.
  */
 struct bus_message {
-	char *routing_key;
+	char *routing_key; /* NULL: it was not delivered, but read from a file without */
 	char *body;
 	size_t body_len;
 	char *proof; /* NULL: the header is missing */

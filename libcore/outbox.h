@@ -88,7 +88,7 @@ struct bus_outbox_state {
 enum bus_code bus_outbox_state(struct bus_outbox *box, struct bus_outbox_state *ret,
 			       struct bus_err *err);
 
-/* One relay per outbox: BUS_E_TEMP, naming the process that holds it. */
+/* One relay per outbox: BUS_E_HELD, naming the process that holds it. */
 enum bus_code bus_outbox_claim(struct bus_outbox *box, struct bus_err *err);
 
 struct bus_outbox_event {
@@ -134,8 +134,12 @@ enum bus_code bus_outbox_sent(struct bus_outbox *box, uint64_t sent, struct bus_
  */
 enum bus_code bus_outbox_append_checkpoint(struct bus_outbox *box, struct bus_err *err);
 
-/* When the next bus.checkpoint is due, in microseconds since 1970. */
-int64_t bus_outbox_checkpoint_due(const struct bus_outbox_state *state);
+/*
+ * In how many microseconds from now_us the next bus.checkpoint is due; 0: it is.
+ * Times in the state that lie in the future, as after a clock was set back,
+ * count as now.
+ */
+int64_t bus_outbox_checkpoint_due(const struct bus_outbox_state *state, int64_t now_us);
 
 /*
  * Ends this log and begins a new one with a new epoch; events that are not

@@ -57,10 +57,10 @@ static enum bus_code claimed_by_other(struct bus_outbox *box, int fd, struct bus
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
 	if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-		return bus_fail(err, BUS_E_TEMP,
+		return bus_fail(err, BUS_E_HELD,
 				"outbox: process %ld already relays %s; only one may",
 				(long)lock.l_pid, box->directory);
-	return bus_fail(err, BUS_E_TEMP, "outbox: another process already relays %s",
+	return bus_fail(err, BUS_E_HELD, "outbox: another process already relays %s",
 			box->directory);
 }
 
@@ -151,7 +151,7 @@ static enum bus_code read_checkpoint(struct bus_outbox *box, enum bus_outbox_sta
 		    ret->range.count != (unsigned int)__builtin_popcountll(ret->range.size))
 			rc = bus_fail(err, BUS_E_CONFIG,
 				      "outbox: a checkpoint in %s is damaged; "
-				      "restore the outbox from a copy, or begin a new log with "
+				      "begin a new log with "
 				      "debmsg outbox new-epoch",
 				      box->directory);
 		else
@@ -262,12 +262,14 @@ enum bus_code bus_outbox_append_checkpoint(struct bus_outbox *box, struct bus_er
 	return bus_outbox_end(box, rc, err);
 }
 
-int64_t bus_outbox_checkpoint_due(const struct bus_outbox_state *state)
+int64_t bus_outbox_checkpoint_due(const struct bus_outbox_state *state, int64_t now_us)
 {
 	static const int64_t settle = 60 * 1000000LL, interval = 3600 * 1000000LL;
 	const int64_t begin = state->checkpoint_us ? state->checkpoint_us : state->created_us;
-	const int64_t hourly = begin + interval;
-	if (state->checkpoint_size == state->size)
-		return hourly;
-	return state->last_us + settle < hourly ? state->last_us + settle : hourly;
+	const int64_t last = state->last_us < now_us ? state->last_us : now_us;
+	int64_t due = (begin < now_us ? begin : now_us) + interval;
+
+	if (state->checkpoint_size != state->size && last + settle < due)
+		due = last + settle;
+	return due > now_us ? due - now_us : 0;
 }

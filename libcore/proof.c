@@ -257,14 +257,6 @@ static enum bus_code parse_note(struct bus_proof *ret, struct cursor *in, struct
 	return rc;
 }
 
-enum bus_code bus_note_parse(struct bus_proof *ret, const char *text, size_t len,
-			     struct bus_err *err)
-{
-	struct cursor in = { text, len };
-
-	return parse_note(ret, &in, err);
-}
-
 enum bus_code bus_proof_parse(struct bus_proof *ret, const char *text, size_t len,
 			      struct bus_err *err)
 {

@@ -81,8 +81,4 @@ void bus_proof_format(struct bus_buf *out, uint64_t index, const struct bus_hash
 enum bus_code bus_proof_parse(struct bus_proof *ret, const char *text, size_t len,
 			      struct bus_err *err);
 
-/* The checkpoint of a signed note of our own making. */
-enum bus_code bus_note_parse(struct bus_proof *ret, const char *text, size_t len,
-			     struct bus_err *err);
-
 #endif

@@ -10,13 +10,13 @@
 
 #include "ahead.h"
 #include "broker.h"
+#include "confirms.h"
 #include "outbox.h"
 #include "sign.h"
 #include "signed_batch.h"
 #include "timestamp.h"
 
 enum {
-	WINDOW = 2048,	  /* events on their way: more gives no speed (measured) */
 	SAVE_EVERY = 512, /* confirms, at most, that a crash makes us forget */
 	BURST = 256,	  /* events published before we listen again */
 	OUTBOX_WAIT_MS = 30000
@@ -26,6 +26,7 @@ struct bus_publisher {
 	const struct bus_conf *conf;
 	const struct bus_conf_service *service;
 	const struct bus_say *say;
+	int stop_fd;
 	char *directory;
 	struct bus_outbox *box;
 	struct bus_keyring *ring;
@@ -38,13 +39,11 @@ struct bus_publisher {
 	bool blocked; /* by an alarm of the broker */
 	bool full;    /* the socket takes no more at the moment */
 	/*
-	 * Events below `saved` are noted as sent, those below `confirmed` are
-	 * confirmed, those below `next` are published on this connection, where
-	 * the broker's number 1 was event `first`.  Confirms may come in any
-	 * order: done[] says which events from `confirmed` on have theirs.
+	 * Events below `saved` are noted as sent.  The first publish of this
+	 * connection was event `first`; the confirms say which are safe.
 	 */
-	uint64_t first, saved, confirmed, next;
-	bool done[WINDOW];
+	uint64_t first, saved;
+	struct bus_confirms confirms;
 	int64_t progress_us; /* when something last moved */
 };
 
@@ -61,7 +60,7 @@ void bus_say(const struct bus_say *say, const char *fmt, ...)
 
 enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_conf *conf,
 				 const struct bus_conf_service *service, const struct bus_say *say,
-				 struct bus_err *err)
+				 int stop_fd, struct bus_err *err)
 {
 	struct bus_publisher *p = calloc(1, sizeof(*p));
 	struct bus_outbox_params params = {
@@ -79,6 +78,7 @@ enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_co
 	p->conf = conf;
 	p->service = service;
 	p->say = say;
+	p->stop_fd = stop_fd;
 	p->proof.max = BUS_PROOF_MAX;
 	p->directory = bus_conf_outbox_dir(conf, service->name);
 	if (!p->directory) {
@@ -142,20 +142,38 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 		return rc;
 	}
 	memcpy(p->origin, state.origin, sizeof(p->origin));
-	p->first = p->saved = p->confirmed = p->next = state.sent;
+	p->first = p->saved = state.sent;
+	memset(&p->confirms, 0, sizeof(p->confirms));
 	p->blocked = false;
-	p->progress_us = bus_time_now();
-	memset(p->done, 0, sizeof(p->done));
+	p->progress_us = bus_time_mono();
 	bus_say(p->say, "%s: connected to %s as %s; %" PRIu64 " events wait", p->service->name,
 		bus_broker_address(p->broker), bus_broker_user(p->broker), state.size - state.sent);
 	return BUS_OK;
 }
 
+static uint64_t next_event(const struct bus_publisher *p)
+{
+	return p->first + p->confirms.sent;
+}
+
+static enum bus_code save_progress(struct bus_publisher *p, struct bus_err *err)
+{
+	const uint64_t sent = p->first + p->confirms.confirmed;
+	enum bus_code rc;
+
+	if (sent == p->saved)
+		return BUS_OK;
+	rc = bus_outbox_sent(p->box, sent, err);
+	if (!rc)
+		p->saved = sent;
+	return rc;
+}
+
 void bus_publisher_disconnect(struct bus_publisher *p)
 {
-	/* What was confirmed need not be sent again. */
-	if (p->broker && p->confirmed > p->saved)
-		bus_outbox_sent(p->box, p->confirmed, NULL);
+	/* What was confirmed need not be sent again; if this fails, it will be. */
+	if (p->broker)
+		save_progress(p, NULL);
 	bus_broker_close(p->broker);
 	p->broker = NULL;
 	bus_signed_batch_free(p->batch);
@@ -167,34 +185,14 @@ bool bus_publisher_connected(const struct bus_publisher *p)
 	return p->broker != NULL;
 }
 
-/* Event numbers up to one past `last` that the broker speaks of, made safe. */
 static enum bus_code note_confirm(struct bus_publisher *p, uint64_t tag, bool multiple,
 				  struct bus_err *err)
 {
-	const uint64_t last = p->first + tag - 1;
-	uint64_t id = multiple ? p->confirmed : last;
-
-	if (!tag || last < p->confirmed || last >= p->next)
+	if (!bus_confirms_note(&p->confirms, tag, multiple))
 		return bus_fail(err, BUS_E_UNAVAILABLE,
 				"the broker confirms what was not sent (number %" PRIu64 ")", tag);
-	for (; id <= last; id++)
-		p->done[id % WINDOW] = true;
-	while (p->confirmed < p->next && p->done[p->confirmed % WINDOW])
-		p->done[p->confirmed++ % WINDOW] = false;
-	p->progress_us = bus_time_now();
+	p->progress_us = bus_time_mono();
 	return BUS_OK;
-}
-
-static enum bus_code save_progress(struct bus_publisher *p, struct bus_err *err)
-{
-	enum bus_code rc;
-
-	if (p->confirmed == p->saved)
-		return BUS_OK;
-	rc = bus_outbox_sent(p->box, p->confirmed, err);
-	if (!rc)
-		p->saved = p->confirmed;
-	return rc;
 }
 
 static enum bus_code handle(struct bus_publisher *p, const struct bus_broker_event *ev,
@@ -238,14 +236,15 @@ static enum bus_code listen_to_broker(struct bus_publisher *p, struct bus_err *e
 		if (!rc)
 			rc = handle(p, &ev, err);
 	} while (!rc && ev.what != BUS_BROKER_NOTHING);
-	if (!rc && (p->confirmed - p->saved >= SAVE_EVERY || p->confirmed == p->next))
+	if (!rc && (p->first + p->confirms.confirmed - p->saved >= SAVE_EVERY ||
+		    !bus_confirms_open(&p->confirms)))
 		rc = save_progress(p, err);
 	return rc;
 }
 
 static enum bus_code publish_one(struct bus_publisher *p, struct bus_err *err)
 {
-	const struct bus_outbox_event *ev = bus_signed_batch_event(p->batch, p->next);
+	const struct bus_outbox_event *ev = bus_signed_batch_event(p->batch, next_event(p));
 	char message_id[BUS_ORIGIN_MAX + 24];
 	struct bus_outgoing out = {
 		.exchange = bus_exchange,
@@ -260,7 +259,7 @@ static enum bus_code publish_one(struct bus_publisher *p, struct bus_err *err)
 
 	snprintf(message_id, sizeof(message_id), "%s/%" PRIu64, p->origin, ev->id);
 	bus_buf_clear(&p->proof);
-	bus_signed_batch_proof(p->batch, p->next, &p->proof);
+	bus_signed_batch_proof(p->batch, ev->id, &p->proof);
 	rc = bus_buf_check(&p->proof, "relay: proof", err);
 	if (rc)
 		return rc;
@@ -268,7 +267,7 @@ static enum bus_code publish_one(struct bus_publisher *p, struct bus_err *err)
 	out.proof_len = p->proof.len;
 	rc = bus_broker_publish(p->broker, &out, err);
 	if (!rc)
-		p->next++;
+		bus_confirms_sent(&p->confirms);
 	return rc;
 }
 
@@ -279,20 +278,20 @@ static enum bus_code publish_some(struct bus_publisher *p, bool *ret_more, struc
 	int i;
 
 	*ret_more = p->full = false;
-	if (p->next == p->confirmed)
-		p->progress_us = bus_time_now(); /* nothing was being waited for */
+	if (!bus_confirms_open(&p->confirms))
+		p->progress_us = bus_time_mono(); /* nothing was being waited for */
 	for (i = 0; !rc && i < BURST; i++) {
-		if (p->blocked || p->next - p->confirmed >= WINDOW)
+		if (p->blocked || bus_confirms_full(&p->confirms))
 			return BUS_OK;
 		p->full = !bus_broker_can_send(p->broker);
 		if (p->full)
 			return BUS_OK;
-		if (p->batch && p->next >= bus_signed_batch_end(p->batch)) {
+		if (p->batch && next_event(p) >= bus_signed_batch_end(p->batch)) {
 			bus_signed_batch_free(p->batch);
 			p->batch = NULL;
 		}
 		if (!p->batch)
-			rc = bus_signed_batch_load(&p->batch, p->box, p->next, p->ring,
+			rc = bus_signed_batch_load(&p->batch, p->box, next_event(p), p->ring,
 						   p->conf->signing_key, err);
 		if (rc || !p->batch)
 			return rc;
@@ -314,7 +313,7 @@ enum bus_code bus_publisher_look(struct bus_publisher *p, struct bus_publisher_s
 	memset(ret, 0, sizeof(*ret));
 	ret->size = state.size;
 	ret->sent = state.sent;
-	ret->due_us = bus_outbox_checkpoint_due(&state);
+	ret->due_in_us = bus_outbox_checkpoint_due(&state, bus_time_now());
 	return BUS_OK;
 }
 
@@ -329,7 +328,7 @@ static enum bus_code check_not_behind(struct bus_publisher *p, struct bus_err *e
 	enum bus_code rc = bus_outbox_state(p->box, &state, err);
 
 	if (!rc)
-		rc = bus_ahead_check(p->conf, p->service->name, &state, p->ring, err);
+		rc = bus_ahead_check(p->conf, p->service->name, &state, p->ring, p->stop_fd, err);
 	p->checked = !rc;
 	return rc;
 }
@@ -337,19 +336,18 @@ static enum bus_code check_not_behind(struct bus_publisher *p, struct bus_err *e
 enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_status *ret,
 				 struct bus_err *err)
 {
-	int64_t now = bus_time_now();
 	bool more = false;
 	enum bus_code rc;
 
 	rc = listen_to_broker(p, err);
 	if (!rc)
 		rc = bus_publisher_look(p, ret, err);
-	if (!rc && now >= ret->due_us) {
+	if (!rc && !ret->due_in_us) {
 		rc = bus_outbox_append_checkpoint(p->box, err);
 		if (!rc)
 			rc = bus_publisher_look(p, ret, err);
 	}
-	if (!rc && !p->checked && ret->size > p->next)
+	if (!rc && !p->checked && ret->size > next_event(p))
 		rc = check_not_behind(p, err);
 	if (!rc)
 		rc = publish_some(p, &more, err);
@@ -358,8 +356,8 @@ enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_s
 	ret->blocked = p->blocked;
 	ret->full = p->full;
 	ret->busy = more || bus_broker_pending(p->broker);
-	ret->stalled_us = p->next > p->confirmed || p->blocked || p->full ? now - p->progress_us
-									  : 0;
+	if (bus_confirms_open(&p->confirms) || p->blocked || p->full)
+		ret->stalled_us = bus_time_mono() - p->progress_us;
 	return BUS_OK;
 }
 

@@ -28,9 +28,10 @@ struct bus_say {
 };
 void bus_say(const struct bus_say *say, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* stop_fd: as in relay.h; ends what may take long. */
 enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_conf *conf,
 				 const struct bus_conf_service *service, const struct bus_say *say,
-				 struct bus_err *err);
+				 int stop_fd, struct bus_err *err);
 void bus_publisher_close(struct bus_publisher *p);
 
 /* BUS_E_CONFIG, here and below: the operator must act. */
@@ -43,7 +44,7 @@ struct bus_publisher_status {
 	bool blocked;	     /* the broker takes nothing at the moment */
 	bool full;	     /* go on when the socket can be written to */
 	bool busy;	     /* more can be done at once: pump again */
-	int64_t due_us;	     /* when to pump again at the latest, for a bus.checkpoint */
+	int64_t due_in_us;   /* until when to pump again at the latest, for a bus.checkpoint */
 	int64_t stalled_us;  /* how long we have been waiting for a confirm */
 };
 /* How the outbox stands, without talking to the broker. */

@@ -7,24 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/random.h>
 #include <unistd.h>
 
+#include "backoff.h"
 #include "timestamp.h"
 
 enum {
-	BACKOFF_FIRST_MS = 500,
-	BACKOFF_MAX_MS = 30000,
 	WAIT_MAX_MS = 5000, /* heartbeats are answered when we pump */
 	STALL_MS = 60000    /* an answer that takes longer will not come */
 };
 
 /* One log and how it fares. */
 struct line {
-	struct bus_publisher *publisher;
-	bool aside;	       /* needs its operator, or is done with */
-	unsigned int attempts; /* failures in a row */
-	int64_t retry_us;      /* when to connect again */
+	const struct bus_conf_service *service;
+	struct bus_publisher *publisher; /* NULL: not opened yet */
+	bool aside;			 /* needs its operator, or is done with */
+	unsigned int attempts;		 /* failures in a row */
+	int64_t retry_us;		 /* when to try again, on bus_time_mono() */
 	struct bus_publisher_status status;
 	bool drained;		 /* nothing is unsent, as far as the last look went */
 	unsigned long long told; /* `sent` at the last line about it */
@@ -39,53 +38,29 @@ struct bus_relay {
 	enum bus_code worst; /* the first failure of a log set aside */
 };
 
-int bus_relay_backoff_ms(unsigned int attempt, unsigned int random)
-{
-	int ms = attempt < 6 ? BACKOFF_FIRST_MS << attempt : BACKOFF_MAX_MS;
-
-	/* between half and the whole, so that many relays do not come back as one */
-	return ms / 2 + (int)(random % (unsigned int)(ms / 2 + 1));
-}
-
-static unsigned int random_number(void)
-{
-	unsigned int r = 0;
-
-	/* jitter needs no quality: 0 will do if the kernel has none yet */
-	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != (ssize_t)sizeof(r))
-		r = 0;
-	return r;
-}
-
 /* Which failures go away by themselves? */
 static bool will_pass(enum bus_code rc)
 {
 	return rc == BUS_E_UNAVAILABLE || rc == BUS_E_TEMP || rc == BUS_E_NOMEM;
 }
 
-static void set_aside(struct bus_relay *r, struct line *line, const char *name, enum bus_code rc,
-		      const struct bus_err *err)
-{
-	bus_say(&r->options->say, "%s: %s", name, err->text);
-	line->aside = true;
-	r->worst = r->worst ? r->worst : rc;
-}
-
 static void failed(struct bus_relay *r, struct line *line, enum bus_code rc,
 		   const struct bus_err *err)
 {
-	const char *name = bus_publisher_name(line->publisher);
 	int ms;
 
-	bus_publisher_disconnect(line->publisher);
+	if (line->publisher)
+		bus_publisher_disconnect(line->publisher);
 	if (r->options->once || !will_pass(rc)) {
-		set_aside(r, line, name, rc, err);
+		bus_say(&r->options->say, "%s: %s", line->service->name, err->text);
+		line->aside = true;
+		r->worst = r->worst ? r->worst : rc;
 		return;
 	}
-	ms = bus_relay_backoff_ms(line->attempts++, random_number());
-	line->retry_us = bus_time_now() + (int64_t)ms * 1000;
-	bus_say(&r->options->say, "%s: %s; trying again in %d.%d s", name, err->text, ms / 1000,
-		ms % 1000 / 100);
+	ms = bus_backoff_ms(line->attempts++);
+	line->retry_us = bus_time_mono() + (int64_t)ms * 1000;
+	bus_say(&r->options->say, "%s: %s; trying again in %d.%d s", line->service->name, err->text,
+		ms / 1000, ms % 1000 / 100);
 }
 
 static void tell_drained(struct bus_relay *r, struct line *line)
@@ -96,6 +71,9 @@ static void tell_drained(struct bus_relay *r, struct line *line)
 	if (r->options->progress && (line->told != s->sent || line->drained))
 		r->options->progress(r->options->progress_arg, bus_publisher_name(line->publisher),
 				     s->sent, s->size);
+	/* A connection that gets nothing through must not look like a new start. */
+	if (line->drained || line->told != s->sent)
+		line->attempts = 0;
 	if (!line->drained || line->told == s->sent)
 		return;
 	bus_say(&r->options->say, "%s: all %llu events of the log are confirmed",
@@ -103,23 +81,58 @@ static void tell_drained(struct bus_relay *r, struct line *line)
 	line->told = s->sent;
 }
 
+static enum bus_code open_line(struct bus_relay *r, struct line *line, struct bus_err *err)
+{
+	const char *directory;
+	enum bus_code rc;
+
+	rc = bus_publisher_open(&line->publisher, r->conf, line->service, &r->options->say,
+				r->options->stop_fd, err);
+	if (rc)
+		return rc;
+	directory = bus_publisher_directory(line->publisher);
+	if (inotify_add_watch(r->inotify, directory, IN_MODIFY | IN_CREATE) >= 0)
+		return BUS_OK;
+	rc = bus_fail(err, BUS_E_TEMP, "cannot watch %s: %s", directory, strerror(errno));
+	bus_publisher_close(line->publisher);
+	line->publisher = NULL;
+	return rc;
+}
+
+/* Opens and connects what is not; *ret_ready: there is a connection to pump. */
+static enum bus_code get_ready(struct bus_relay *r, struct line *line, bool *ret_ready,
+			       struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+
+	*ret_ready = true;
+	if (!line->publisher)
+		rc = open_line(r, line, err);
+	if (rc || bus_publisher_connected(line->publisher))
+		return rc;
+	rc = bus_publisher_look(line->publisher, &line->status, err);
+	if (rc)
+		return rc;
+	line->told = line->status.sent;
+	line->drained = line->status.sent == line->status.size && line->status.due_in_us;
+	if (line->drained && r->options->once)
+		*ret_ready = false; /* no need to bother the broker */
+	else
+		rc = bus_publisher_connect(line->publisher, err);
+	return rc;
+}
+
 static void step(struct bus_relay *r, struct line *line)
 {
 	struct bus_err err = { BUS_OK, "" };
-	enum bus_code rc = BUS_OK;
+	enum bus_code rc;
+	bool ready;
 
-	if (line->aside || bus_time_now() < line->retry_us)
+	if (line->aside || bus_time_mono() < line->retry_us)
 		return;
-	if (!bus_publisher_connected(line->publisher)) {
-		rc = bus_publisher_look(line->publisher, &line->status, &err);
-		line->told = line->status.sent;
-		line->drained = !rc && line->status.sent == line->status.size &&
-				bus_time_now() < line->status.due_us;
-		if (line->drained && r->options->once)
-			return; /* no need to bother the broker */
-		if (!rc)
-			rc = bus_publisher_connect(line->publisher, &err);
-	}
+	rc = get_ready(r, line, &ready, &err);
+	if (!rc && !ready)
+		return;
 	if (!rc)
 		rc = bus_publisher_pump(line->publisher, &line->status, &err);
 	if (!rc && line->status.stalled_us > STALL_MS * 1000LL &&
@@ -127,34 +140,35 @@ static void step(struct bus_relay *r, struct line *line)
 		rc = bus_fail(&err, BUS_E_UNAVAILABLE, "%s for 60 s; nothing is lost",
 			      line->status.blocked ? "the broker took no events"
 						   : "no confirm from the broker");
-	if (rc) {
+	if (rc)
 		failed(r, line, rc, &err);
-		return;
-	}
-	line->attempts = 0;
-	line->retry_us = 0;
-	tell_drained(r, line);
+	else
+		tell_drained(r, line);
+}
+
+static bool is_connected(const struct line *line)
+{
+	return !line->aside && line->publisher && bus_publisher_connected(line->publisher);
 }
 
 /* How long may we wait for something to happen? */
 static int wait_ms(const struct bus_relay *r)
 {
-	int64_t now = bus_time_now(), until = now + WAIT_MAX_MS * 1000LL;
+	int64_t now = bus_time_mono(), wait = WAIT_MAX_MS * 1000LL, due;
 	size_t i;
 
 	for (i = 0; i < r->count; i++) {
 		const struct line *line = &r->line[i];
-		int64_t due;
 
 		if (line->aside)
 			continue;
-		if (!bus_publisher_connected(line->publisher))
-			due = line->retry_us;
+		if (!is_connected(line))
+			due = line->retry_us - now;
 		else
-			due = line->status.busy ? now : line->status.due_us;
-		until = due < until ? due : until;
+			due = line->status.busy ? 0 : line->status.due_in_us;
+		wait = due < wait ? due : wait;
 	}
-	return until <= now ? 0 : (int)((until - now + 999) / 1000);
+	return wait <= 0 ? 0 : (int)((wait + 999) / 1000);
 }
 
 static void drain_inotify(int fd)
@@ -175,7 +189,7 @@ static bool wait_for_something(const struct bus_relay *r, struct pollfd *fds)
 	fds[n++] = (struct pollfd){ .fd = r->options->stop_fd, .events = POLLIN };
 	fds[n++] = (struct pollfd){ .fd = r->inotify, .events = POLLIN };
 	for (i = 0; i < r->count; i++)
-		if (!r->line[i].aside && bus_publisher_connected(r->line[i].publisher))
+		if (is_connected(&r->line[i]))
 			fds[n++] = (struct pollfd){
 				.fd = bus_publisher_fd(r->line[i].publisher),
 				.events = r->line[i].status.full ? POLLIN | POLLOUT : POLLIN,
@@ -212,22 +226,7 @@ static enum bus_code loop(struct bus_relay *r, struct bus_err *err)
 	return BUS_OK;
 }
 
-static void open_line(struct bus_relay *r, const struct bus_conf_service *service)
-{
-	struct line *line = &r->line[r->count++];
-	struct bus_err err = { BUS_OK, "" };
-	enum bus_code rc;
-
-	rc = bus_publisher_open(&line->publisher, r->conf, service, &r->options->say, &err);
-	if (!rc && inotify_add_watch(r->inotify, bus_publisher_directory(line->publisher),
-				     IN_MODIFY | IN_CREATE) < 0)
-		rc = bus_fail(&err, BUS_E_TEMP, "cannot watch %s: %s",
-			      bus_publisher_directory(line->publisher), strerror(errno));
-	if (rc)
-		set_aside(r, line, service->name, rc, &err);
-}
-
-static enum bus_code open_all(struct bus_relay *r, struct bus_err *err)
+static enum bus_code set_up(struct bus_relay *r, struct bus_err *err)
 {
 	size_t i;
 
@@ -242,7 +241,7 @@ static enum bus_code open_all(struct bus_relay *r, struct bus_err *err)
 				strerror(errno));
 	for (i = 0; i < r->conf->service_count; i++)
 		if (r->conf->service[i].user)
-			open_line(r, &r->conf->service[i]);
+			r->line[r->count++].service = &r->conf->service[i];
 	if (!r->count)
 		return bus_fail(err, BUS_E_CONFIG,
 				"%s: no service section with a user: there is nothing to relay",
@@ -257,7 +256,7 @@ enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_
 	enum bus_code rc;
 	size_t i;
 
-	rc = open_all(&r, &err);
+	rc = set_up(&r, &err);
 	if (!rc)
 		rc = loop(&r, &err);
 	for (i = 0; i < r.count; i++)

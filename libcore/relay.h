@@ -11,7 +11,7 @@
  * It waits for the outboxes to change (inotify) and for the broker to answer,
  * keeps a connection for each service, and opens a lost one again after a
  * pause that grows to 30 seconds, with jitter.  A log that needs its operator
- * (BUS_E_CONFIG, BUS_E_BUG, or another relay has it) is set aside, and said so;
+ * (BUS_E_CONFIG, BUS_E_HELD, BUS_E_BUG) is set aside, and said so;
  * the others go on.
  */
 struct bus_relay_options {
@@ -30,8 +30,5 @@ struct bus_relay_options {
  * or, with once, when the others are done.  All failures have been said.
  */
 enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_options *options);
-
-/* The pause before attempt n (0: the first retry), in milliseconds. */
-int bus_relay_backoff_ms(unsigned int attempt, unsigned int random);
 
 #endif

@@ -226,6 +226,15 @@ static gpgme_subkey_t find_subkey(gpgme_key_t key, const char *fpr)
 	return NULL;
 }
 
+static bool is_weak(gpgme_subkey_t key)
+{
+	const bool by_length = key->pubkey_algo == GPGME_PK_RSA ||
+			       key->pubkey_algo == GPGME_PK_RSA_S ||
+			       key->pubkey_algo == GPGME_PK_DSA;
+
+	return by_length && key->length < RSA_BITS_MIN;
+}
+
 /* Looks at the key behind a good signature: is it strong, and whose is it? */
 static enum bus_code check_key(struct bus_keyring *ring, const char *fpr, struct bus_signer *signer,
 			       struct bus_err *err)
@@ -246,17 +255,53 @@ static enum bus_code check_key(struct bus_keyring *ring, const char *fpr, struct
 		rc = bus_fail(err, BUS_E_REVOKED_KEY, "sign: key %s is revoked", fpr);
 	else if (key->expired || sub->expired)
 		rc = bus_fail(err, BUS_E_EXPIRED_KEY, "sign: key %s has expired", fpr);
-	else if ((sub->pubkey_algo == GPGME_PK_RSA || sub->pubkey_algo == GPGME_PK_RSA_S ||
-		  sub->pubkey_algo == GPGME_PK_DSA) &&
-		 sub->length < RSA_BITS_MIN)
-		rc = bus_fail(err, BUS_E_WEAK_SIGNATURE, "sign: key %s has only %u bits", fpr,
-			      sub->length);
+	else if (is_weak(sub) || is_weak(key->subkeys))
+		rc = bus_fail(err, BUS_E_WEAK_SIGNATURE,
+			      "sign: key %s or its primary key has less than %d bits", fpr,
+			      RSA_BITS_MIN);
 	if (!rc) {
 		copy_fpr(signer->primary, key->subkeys->fpr);
 		copy_fpr(signer->subkey, fpr);
 	}
 	gpgme_key_unref(key);
 	return rc;
+}
+
+/*
+ * Exactly one OpenPGP signature packet (RFC 4880 sections 4.2 and 5.2), over a
+ * binary document, and not a byte more.  gpg would take much else: armour,
+ * compressed data, keys; some of that makes it fail in ways that cannot be told
+ * from trouble of its own, and all of it lets anybody dress one signature up as
+ * many.
+ */
+static bool is_one_signature(const unsigned char *p, size_t len)
+{
+	enum { SIGNATURE = 2, VERSION_4 = 4, BINARY = 0 };
+	size_t head, body;
+	int tag;
+
+	if (len < 8 || !(p[0] & 0x80))
+		return false;
+	if (p[0] & 0x40) { /* the new format of packet headers */
+		tag = p[0] & 0x3f;
+		head = p[1] < 192 ? 2 : p[1] < 224 ? 3 : 6;
+		if (head == 2)
+			body = p[1];
+		else if (head == 3)
+			body = ((p[1] - 192U) << 8) + p[2] + 192;
+		else
+			body = (size_t)p[2] << 24 | (size_t)p[3] << 16 | (size_t)p[4] << 8 | p[5];
+		if (head == 6 && p[1] != 255) /* partial lengths */
+			return false;
+	} else {
+		tag = p[0] >> 2 & 15;
+		head = 2 + (p[0] & 3);
+		body = head == 2 ? p[1] : (size_t)p[1] << 8 | p[2];
+		if (head > 3)
+			return false;
+	}
+	return tag == SIGNATURE && body >= 2 && head + body == len && p[head] >= VERSION_4 &&
+	       p[head + 1] == BINARY;
 }
 
 enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, size_t len,
@@ -269,6 +314,9 @@ enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, si
 	enum bus_code rc;
 	gpgme_error_t e;
 
+	if (!is_one_signature(signature, signature_len))
+		return bus_fail(err, BUS_E_BAD_SIGNATURE,
+				"sign: not one binary OpenPGP signature of version 4 or later");
 	e = gpgme_data_new_from_mem(&text, bytes, len, 0);
 	if (!e)
 		e = gpgme_data_new_from_mem(&sig, signature, signature_len, 0);
@@ -352,23 +400,34 @@ enum bus_code bus_keyring_each(struct bus_keyring *ring, const char *pattern,
 	return gpgme_err_code(e) == GPG_ERR_EOF ? BUS_OK : gpg_fail(ring, "cannot list", e, err);
 }
 
+static bool made_by(const struct _gpgme_key_sig *sig, const char *fpr)
+{
+	const size_t len = strlen(fpr), n = sig->keyid ? strlen(sig->keyid) : 0;
+
+	return n && n <= len && strcmp(sig->keyid, fpr + len - n) == 0;
+}
+
+/* The newest word counts: a revocation comes after what it revokes, and both are listed. */
+static bool uid_certified_by(gpgme_user_id_t uid, const char *by)
+{
+	const struct _gpgme_key_sig *newest = NULL, *sig;
+
+	for (sig = uid->signatures; sig; sig = sig->next)
+		if (made_by(sig, by) && (!newest || sig->timestamp > newest->timestamp ||
+					 (sig->timestamp == newest->timestamp && sig->revoked)))
+			newest = sig;
+	return newest && !newest->revoked && !newest->expired && !newest->invalid &&
+	       gpgme_err_code(newest->status) == GPG_ERR_NO_ERROR;
+}
+
 /* Is there a good certification by the key with this fingerprint? */
 static bool certified_by(gpgme_key_t key, const char *by)
 {
-	const size_t len = strlen(by);
-	gpgme_key_sig_t sig;
 	gpgme_user_id_t uid;
 
-	for (uid = key->uids; uid; uid = uid->next) {
-		if (uid->revoked || uid->invalid)
-			continue;
-		for (sig = uid->signatures; sig; sig = sig->next)
-			if (!sig->revoked && !sig->expired && !sig->invalid && sig->keyid &&
-			    gpgme_err_code(sig->status) == GPG_ERR_NO_ERROR &&
-			    strlen(sig->keyid) <= len &&
-			    strcmp(sig->keyid, by + len - strlen(sig->keyid)) == 0)
-				return true;
-	}
+	for (uid = key->uids; uid; uid = uid->next)
+		if (!uid->revoked && !uid->invalid && uid_certified_by(uid, by))
+			return true;
 	return false;
 }
 

@@ -46,8 +46,8 @@ static enum bus_code keep(void *arg, const struct bus_outbox_event *ev, struct b
 		return BUS_E_NO;
 	if (ev->id != batch->before.range.size + batch->count)
 		return bus_fail(err, BUS_E_CONFIG,
-				"outbox: event %llu is missing; restore the outbox from a copy, or "
-				"begin a new log with debmsg outbox new-epoch",
+				"outbox: event %llu is missing; begin a new log with debmsg "
+				"outbox new-epoch",
 				(unsigned long long)(batch->before.range.size + batch->count));
 	p = malloc(type_len + key_len + ev->body_len);
 	if (!p)
@@ -103,6 +103,18 @@ static enum bus_code sign_batch(struct bus_signed_batch *batch, struct bus_outbo
 	return rc;
 }
 
+/* Do the events on the disk still give the tree whose root was signed? */
+static bool is_as_signed(const struct bus_signed_batch *batch, const struct bus_range *after)
+{
+	struct bus_range range = batch->before.range;
+	size_t i;
+
+	for (i = 0; i < batch->count; i++)
+		bus_range_append(&range, &batch->leaf[i]);
+	return range.size == after->size &&
+	       !memcmp(range.node, after->node, range.count * sizeof(range.node[0]));
+}
+
 static enum bus_code load(struct bus_signed_batch *batch, struct bus_outbox *box, uint64_t id,
 			  struct bus_err *err)
 {
@@ -118,10 +130,11 @@ static enum bus_code load(struct bus_signed_batch *batch, struct bus_outbox *box
 	batch->note = after.note;
 	rc = bus_outbox_each(box, batch->before.range.size, batch->limit ? batch->limit : INT64_MAX,
 			     keep, batch, err);
-	if (!rc && batch->limit && batch->before.range.size + batch->count != batch->limit)
+	if (!rc && batch->limit && !is_as_signed(batch, &after.range))
 		rc = bus_fail(err, BUS_E_CONFIG,
-			      "outbox: events before %llu are missing; restore the outbox from a "
-			      "copy, or begin a new log with debmsg outbox new-epoch",
+			      "outbox: events before %llu are missing or damaged: they are not "
+			      "what "
+			      "was signed; begin a new log with debmsg outbox new-epoch",
 			      (unsigned long long)batch->limit);
 	return rc;
 }

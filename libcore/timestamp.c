@@ -14,6 +14,14 @@ int64_t bus_time_now(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+int64_t bus_time_mono(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 void bus_time_format(char text[BUS_TIME_LEN + 1], int64_t us)
 {
 	/* years 1 to 9999, as RFC 3339 has them */

@@ -10,6 +10,8 @@
 enum { BUS_TIME_LEN = 27 }; /* 2026-11-22T10:15:00.000000Z */
 
 int64_t bus_time_now(void);
+/* For intervals: since some point, not moved by anybody who sets the clock. */
+int64_t bus_time_mono(void);
 void bus_time_format(char text[BUS_TIME_LEN + 1], int64_t us);
 /* RFC 3339 section 5.6, any offset, up to nine digits of fraction. */
 bool bus_time_parse(int64_t *ret, const char *text);

@@ -92,6 +92,16 @@ static bool clean_pattern(char out[BUS_KEY_MAX + 1], const char *text)
 	return bus_topic_expand(out, text, NULL) == BUS_OK;
 }
 
+static bool holds(const struct texts *texts, const char *value)
+{
+	size_t i;
+
+	for (i = 0; i < texts->n; i++)
+		if (strcmp(texts->v[i], value) == 0)
+			return true;
+	return false;
+}
+
 static enum bus_code load_texts(struct texts *ret, cfg_t *cfg, const char *name, const char *path,
 				bool (*clean)(char out[BUS_KEY_MAX + 1], const char *text),
 				const char *expected, struct bus_err *err)
@@ -107,10 +117,11 @@ static enum bus_code load_texts(struct texts *ret, cfg_t *cfg, const char *name,
 			return bus_confuse_fail(cfg, path, err, "log \"%s\": %s: '%s' is not %s",
 						cfg_title(cfg), name, cfg_getnstr(cfg, name, i),
 						expected);
-		ret->v[i] = strdup(value);
-		if (!ret->v[i])
+		if (holds(ret, value)) /* it must not count twice */
+			continue;
+		ret->v[ret->n] = strdup(value);
+		if (!ret->v[ret->n++])
 			return bus_fail(err, BUS_E_NOMEM, "trust: out of memory");
-		ret->n++;
 	}
 	return BUS_OK;
 }
@@ -133,7 +144,7 @@ static enum bus_code load_log(struct bus_trust *trust, cfg_t *cfg, struct bus_er
 			"a full fingerprint (a trailing ! means exactly this key)", err);
 	if (!rc)
 		rc = load_texts(&log->certified_by, cfg, "certified-by", trust->path,
-				clean_fingerprint, "a full fingerprint", err);
+				clean_fingerprint, "a full fingerprint (without !)", err);
 	if (!rc)
 		rc = load_texts(&log->types, cfg, "types", trust->path, clean_pattern,
 				"a pattern such as org.debian.*.dak.#", err);

@@ -1,0 +1,11 @@
+#ifndef BUS_BACKOFF_H
+#define BUS_BACKOFF_H
+
+/*
+ * The pause before another attempt, in milliseconds: it doubles with every
+ * attempt (0: the first) to 30 seconds, and somewhere in its upper half chance
+ * decides, so that many programs do not come back as one.
+ */
+int bus_backoff_ms(unsigned int attempt);
+
+#endif
