@@ -156,6 +156,23 @@ static enum bus_code check_tables(sqlite3 *db, const struct bus_db_schema *schem
 	return BUS_OK;
 }
 
+/*
+ * Only the first process changes the mode of the file; others that come at the
+ * same moment are told "busy" at once, without the wait they asked for.
+ */
+static int use_wal(sqlite3 *db, int wait_ms)
+{
+	enum { STEP_MS = 5 };
+	int rc;
+
+	for (; (rc = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL)) ==
+		       SQLITE_BUSY &&
+	       wait_ms > 0;
+	     wait_ms -= STEP_MS)
+		sqlite3_sleep(STEP_MS);
+	return rc;
+}
+
 enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_schema *schema,
 			  bool create, int wait_ms, struct bus_err *err)
 {
@@ -175,7 +192,7 @@ enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_s
 		goto out;
 	}
 	sqlite3_busy_timeout(db, wait_ms);
-	if (sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) ||
+	if (use_wal(db, wait_ms) ||
 	    sqlite3_exec(db, "PRAGMA synchronous = FULL", NULL, NULL, NULL)) {
 		rc = bus_db_fail(db, schema->what, "cannot open", err);
 		goto out;

@@ -74,6 +74,30 @@ static void draft_summary(struct bus_json *js, const struct bus_draft_text *owne
 	bus_json_bytes(js, "summary", summary, len);
 }
 
+/*
+ * A value as it was written.  jansson keeps a number as a double and prints 17
+ * digits of it, or fewer on request: as many as bring the same double back.
+ */
+static char *dump_value(json_t *value)
+{
+	static const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
+	json_t *back;
+	size_t digits;
+	char *text;
+	int same;
+
+	for (digits = 15; digits < 17; digits++) {
+		text = json_dumps(value, flags | JSON_REAL_PRECISION(digits));
+		back = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+		same = json_equal(value, back);
+		json_decref(back);
+		if (same)
+			return text;
+		free(text);
+	}
+	return json_dumps(value, flags | JSON_REAL_PRECISION(17));
+}
+
 static enum bus_code draft_data(struct bus_draft_text *owner, json_t *root, struct bus_err *err)
 {
 	struct bus_json js = { &owner->data, false };
@@ -88,7 +112,7 @@ static enum bus_code draft_data(struct bus_draft_text *owner, json_t *root, stru
 		draft_summary(&js, owner);
 	json_object_foreach(data, name, value)
 	{
-		text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		text = dump_value(value);
 		if (!text)
 			return nomem(err);
 		bus_json_raw(&js, name, text, strlen(text));

@@ -55,9 +55,12 @@ enum bus_code bus_json_read(json_t **ret, const char *bytes, size_t len, unsigne
 	json_set_alloc_funcs(remember_malloc, free);
 	refused = false;
 	root = json_loadb(bytes, len, JSON_REJECT_DUPLICATES | flags, &why);
+	if (refused) { /* even where it says it was well: a string may lack bytes then */
+		json_decref(root);
+		return bus_fail(err, BUS_E_NOMEM, "json: out of memory");
+	}
 	if (!root)
-		return refused ? bus_fail(err, BUS_E_NOMEM, "json: out of memory")
-			       : bus_fail(err, code, "json: byte %d: %s", why.position, why.text);
+		return bus_fail(err, code, "json: byte %d: %s", why.position, why.text);
 	if (!json_is_object(root)) {
 		json_decref(root);
 		return bus_fail(err, code, "json: not a JSON object");

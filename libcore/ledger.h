@@ -36,7 +36,7 @@ enum bus_code bus_ledger_note(struct bus_ledger *ledger, const char *source, uin
 			      const struct bus_hash *leaf, struct bus_err *err);
 enum bus_code bus_ledger_commit(struct bus_ledger *ledger, struct bus_err *err);
 
-/* Remembers a pattern (at once, not with the next commit). */
+/* Remembers a pattern: at once, or, where notes wait for a commit, with that. */
 enum bus_code bus_ledger_bind(struct bus_ledger *ledger, const char *pattern, struct bus_err *err);
 enum bus_code bus_ledger_bindings(struct bus_ledger *ledger,
 				  enum bus_code (*each)(void *arg, const char *pattern,

@@ -79,6 +79,7 @@ void bus_message_reader_free(struct bus_message_reader *reader)
 static enum bus_code collect(struct bus_message_reader *reader, struct bus_err *err)
 {
 	bool in_text = false, escaped = false;
+	enum bus_code rc;
 	long depth = 0;
 	char c;
 	int ch;
@@ -106,7 +107,11 @@ static enum bus_code collect(struct bus_message_reader *reader, struct bus_err *
 		return bus_fail(err, BUS_E_TEMP, "line %lu: cannot read", reader->line);
 	if (depth && !reader->text.failed)
 		return bus_fail(err, BUS_E_DATA, "line %lu: the object does not end", reader->line);
-	return bus_buf_check(&reader->text, "message", err);
+	if (!reader->text.failed)
+		return BUS_OK;
+	rc = bus_buf_check(&reader->text, "message", err);
+	bus_err_context(err, "line %lu", reader->line);
+	return rc;
 }
 
 static char *copy_text(const json_t *value, size_t *len, bool *nomem)

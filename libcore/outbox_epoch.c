@@ -3,8 +3,10 @@
 #include "outbox_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "draft.h"
 #include "topic.h"
@@ -55,16 +57,25 @@ static enum bus_code keep_old_file(struct bus_outbox *box, const char *origin, s
 {
 	const char *epoch = origin + bus_origin_name_len(origin) + 1;
 	char *path = sqlite3_mprintf("%s/outbox-%s.db", box->directory, epoch);
-	char *sql = sqlite3_mprintf("VACUUM INTO %Q", path);
+	char *part = sqlite3_mprintf("%s.part", path);
+	char *sql = sqlite3_mprintf("VACUUM INTO %Q", part);
 	enum bus_code rc;
 
-	if (!path || !sql)
+	if (!path || !part || !sql) {
 		rc = bus_outbox_nomem(err);
-	else
-		rc = bus_outbox_exec(box, sql, "cannot keep a copy of", err);
-	if (!rc && path && chmod(path, 0600) != 0)
+		goto out;
+	}
+	/* what a try that failed has left */
+	if (unlink(part) != 0 && errno != ENOENT) {
+		rc = bus_fail(err, BUS_E_TEMP, "outbox: %s: %s", part, strerror(errno));
+		goto out;
+	}
+	rc = bus_outbox_exec(box, sql, "cannot keep a copy of", err);
+	if (!rc && (chmod(part, 0600) != 0 || rename(part, path) != 0))
 		rc = bus_fail(err, BUS_E_TEMP, "outbox: %s: %s", path, strerror(errno));
+out:
 	sqlite3_free(sql);
+	sqlite3_free(part);
 	sqlite3_free(path);
 	return rc;
 }

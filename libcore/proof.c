@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base64.h"
+#include "json.h"
 
 static const char version_line[] = "c2sp.org/tlog-proof@v1\n";
 static const char dash[] = "\xe2\x80\x94 "; /* U+2014 and a blank */
@@ -212,6 +213,17 @@ static enum bus_code parse_checkpoint(struct bus_proof *ret, struct cursor *in, 
 	return BUS_OK;
 }
 
+/* signed-note: not empty, UTF-8, neither blanks nor plus; ours are ASCII besides. */
+static bool is_note_name(const char *s, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if ((unsigned char)s[i] <= 0x20 || s[i] == 0x7f || s[i] == '+')
+			return false;
+	return len && bus_utf8_valid(s, len);
+}
+
 /* One line "name base64"; lines of other names (witnesses) are passed over. */
 static enum bus_code parse_signature(struct bus_proof *ret, struct cursor line, struct bus_err *err)
 {
@@ -225,6 +237,8 @@ static enum bus_code parse_signature(struct bus_proof *ret, struct cursor line, 
 	if (!blank || blank == line.p)
 		return malformed(err, "a signature line is not '\xe2\x80\x94 name base64'");
 	name_len = (size_t)(blank - line.p);
+	if (!is_note_name(line.p, name_len))
+		return malformed(err, "a signature line's name has blanks, a plus or bad UTF-8");
 	line.len -= name_len + 1;
 	if (line.len > sizeof(raw) / 3 * 4 || !bus_base64_decode(raw, &n, blank + 1, line.len) ||
 	    n <= BUS_KEY_ID_LEN || n > BUS_KEY_ID_LEN + BUS_SIGNATURE_MAX)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <gpgme.h>
 
@@ -416,6 +417,8 @@ static bool uid_certified_by(gpgme_user_id_t uid, const char *by)
 		if (made_by(sig, by) && (!newest || sig->timestamp > newest->timestamp ||
 					 (sig->timestamp == newest->timestamp && sig->revoked)))
 			newest = sig;
+	if (newest && newest->expires && newest->expires < (long)time(NULL))
+		return false;
 	return newest && !newest->revoked && !newest->expired && !newest->invalid &&
 	       gpgme_err_code(newest->status) == GPG_ERR_NO_ERROR;
 }
@@ -448,6 +451,16 @@ static bool certifier_is_usable(struct bus_keyring *ring, const char *fpr)
 	return usable;
 }
 
+static bool named_before(const char *const *by, size_t i)
+{
+	size_t k;
+
+	for (k = 0; k < i; k++)
+		if (strcmp(by[k], by[i]) == 0)
+			return true;
+	return false;
+}
+
 enum bus_code bus_keyring_certifications(struct bus_keyring *ring, const char *fingerprint,
 					 const char *const *by, size_t by_count, unsigned int *ret,
 					 struct bus_err *err)
@@ -464,7 +477,8 @@ enum bus_code bus_keyring_certifications(struct bus_keyring *ring, const char *f
 	if (e)
 		return gpg_fail(ring, "cannot list certifications", e, err);
 	for (i = 0; i < by_count; i++)
-		n += certified_by(key, by[i]) && certifier_is_usable(ring, by[i]);
+		n += strcmp(by[i], fingerprint) != 0 && !named_before(by, i) &&
+		     certified_by(key, by[i]) && certifier_is_usable(ring, by[i]);
 	gpgme_key_unref(key);
 	*ret = n;
 	return BUS_OK;

@@ -79,19 +79,37 @@ static bool take_zone(const char **p, int *seconds)
 	return true;
 }
 
+/*
+ * Days from 1970-01-01, in the Gregorian calendar; month 1 to 12.  timegm()
+ * would do, but it reads the time zone files first, and fails in silence where
+ * memory is short.
+ */
+static int64_t days_since_1970(int year, int month, int day)
+{
+	/* years that begin in March, so that the leap day is the last one */
+	const int64_t y = year - (month < 3), m = (month + 9) % 12;
+
+	return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+}
+
+static int days_of_month(int year, int month)
+{
+	return (int)(days_since_1970(year + month / 12, month % 12 + 1, 1) -
+		     days_since_1970(year, month, 1));
+}
+
 bool bus_time_parse(int64_t *ret, const char *text)
 {
-	struct tm tm = { 0 }, check;
+	int year, month, day, hour, minute, second;
 	int64_t us = 0, scale = 100000;
 	int zone, digits = 0;
-	time_t t;
 
-	if (!take_number(&text, 4, 1, 9999, &tm.tm_year) || !take_char(&text, "-") ||
-	    !take_number(&text, 2, 1, 12, &tm.tm_mon) || !take_char(&text, "-") ||
-	    !take_number(&text, 2, 1, 31, &tm.tm_mday) || !take_char(&text, "Tt ") ||
-	    !take_number(&text, 2, 0, 23, &tm.tm_hour) || !take_char(&text, ":") ||
-	    !take_number(&text, 2, 0, 59, &tm.tm_min) || !take_char(&text, ":") ||
-	    !take_number(&text, 2, 0, 60, &tm.tm_sec))
+	if (!take_number(&text, 4, 1, 9999, &year) || !take_char(&text, "-") ||
+	    !take_number(&text, 2, 1, 12, &month) || !take_char(&text, "-") ||
+	    !take_number(&text, 2, 1, 31, &day) || !take_char(&text, "Tt ") ||
+	    !take_number(&text, 2, 0, 23, &hour) || !take_char(&text, ":") ||
+	    !take_number(&text, 2, 0, 59, &minute) || !take_char(&text, ":") ||
+	    !take_number(&text, 2, 0, 60, &second))
 		return false;
 	if (take_char(&text, ".")) {
 		for (; *text >= '0' && *text <= '9' && digits < 9; text++, digits++, scale /= 10)
@@ -101,13 +119,10 @@ bool bus_time_parse(int64_t *ret, const char *text)
 	}
 	if (!take_zone(&text, &zone) || *text)
 		return false;
-	tm.tm_year -= 1900;
-	tm.tm_mon--;
-	check = tm;
-	check.tm_sec = 0; /* which may be a leap second, and end up in the next day */
-	t = timegm(&check);
-	if (check.tm_mday != tm.tm_mday) /* 30 February */
+	if (day > days_of_month(year, month))
 		return false;
-	*ret = ((int64_t)t + tm.tm_sec - zone) * 1000000 + us;
+	*ret = (((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second -
+		zone) * 1000000 +
+	       us;
 	return true;
 }

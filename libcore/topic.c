@@ -198,8 +198,9 @@ void bus_topic_checkpoint(char checkpoint[BUS_KEY_MAX + 1], const char *pattern)
 		open = open || (n == 1 && *pattern == '#') || !n;
 		if (i)
 			checkpoint[len++] = '.';
-		if (open) {
-			checkpoint[len++] = '*';
+		if (open || len + n + sizeof(".*.*.*.bus.checkpoint") > BUS_KEY_MAX) {
+			checkpoint[len++] = '*'; /* or it would not fit */
+			pattern += open ? 0 : n + (pattern[n] == '.');
 			continue;
 		}
 		memcpy(checkpoint + len, pattern, n);
