@@ -1,0 +1,238 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "ledger.h"
+
+#define LOG_A "ftp-master.example/dak/20261122T101500Z"
+#define LOG_B "ftp-master.example/dak/20261123T000000Z"
+
+static char *new_directory(void)
+{
+	static int n;
+
+	return check_path("state%d", n++);
+}
+
+static struct bus_ledger *open_ledger(const char *directory, const char *queue)
+{
+	struct bus_ledger *ledger = NULL;
+	struct bus_err err;
+
+	CHECK_CODE(bus_ledger_open(&ledger, directory, queue, &err), BUS_OK, &err);
+	CHECK_NEED(ledger != NULL);
+	return ledger;
+}
+
+static struct bus_hash leaf_of(const char *body)
+{
+	struct bus_hash leaf;
+
+	bus_merkle_leaf(&leaf, body, strlen(body));
+	return leaf;
+}
+
+static void check_look(struct bus_ledger *ledger, const char *source, uint64_t id, const char *body,
+		       enum bus_seen expected)
+{
+	const struct bus_hash leaf = leaf_of(body);
+	enum bus_seen seen = BUS_SEEN_NEW;
+	struct bus_err err;
+
+	CHECK_CODE(bus_ledger_look(ledger, source, id, &leaf, &seen, &err), BUS_OK, &err);
+	CHECK_ROW(seen == expected, "%s/%llu is %d, expected %d", source, (unsigned long long)id,
+		  (int)seen, (int)expected);
+}
+
+static void note(struct bus_ledger *ledger, const char *source, uint64_t id, const char *body)
+{
+	const struct bus_hash leaf = leaf_of(body);
+	struct bus_err err;
+
+	CHECK_CODE(bus_ledger_note(ledger, source, id, &leaf, &err), BUS_OK, &err);
+}
+
+static void commit(struct bus_ledger *ledger)
+{
+	struct bus_err err;
+
+	CHECK_CODE(bus_ledger_commit(ledger, &err), BUS_OK, &err);
+}
+
+static void what_was_noted_is_a_repeat(void)
+{
+	char *dir = new_directory();
+	struct bus_ledger *ledger = open_ledger(dir, "qa.lintian");
+
+	check_look(ledger, LOG_A, 0, "a", BUS_SEEN_NEW);
+	check_look(ledger, LOG_A, 0, "a", BUS_SEEN_NEW); /* looking is not noting */
+	note(ledger, LOG_A, 0, "a");
+	check_look(ledger, LOG_A, 0, "a", BUS_SEEN_REPEAT);
+	check_look(ledger, LOG_A, 1, "a", BUS_SEEN_NEW);
+	check_look(ledger, LOG_B, 0, "a", BUS_SEEN_NEW);
+	commit(ledger);
+	commit(ledger); /* nothing to do */
+	check_look(ledger, LOG_A, 0, "a", BUS_SEEN_REPEAT);
+	bus_ledger_close(ledger);
+	bus_ledger_close(NULL);
+	free(dir);
+}
+
+static void another_body_under_the_same_name_is_equivocation(void)
+{
+	char *dir = new_directory();
+	struct bus_ledger *ledger = open_ledger(dir, "qa.lintian");
+
+	note(ledger, LOG_A, 7, "a");
+	check_look(ledger, LOG_A, 7, "b", BUS_SEEN_OTHER);
+	commit(ledger);
+	check_look(ledger, LOG_A, 7, "b", BUS_SEEN_OTHER);
+	check_look(ledger, LOG_A, 7, "a", BUS_SEEN_REPEAT);
+	bus_ledger_close(ledger);
+	free(dir);
+}
+
+static void survives_what_was_committed_and_nothing_else(void)
+{
+	char *dir = new_directory();
+	struct bus_ledger *ledger = open_ledger(dir, "qa.lintian");
+
+	note(ledger, LOG_A, 1, "a");
+	commit(ledger);
+	note(ledger, LOG_A, 2, "b");
+	bus_ledger_close(ledger); /* as if killed before the acknowledgement */
+	ledger = open_ledger(dir, "qa.lintian");
+	check_look(ledger, LOG_A, 1, "a", BUS_SEEN_REPEAT);
+	check_look(ledger, LOG_A, 2, "b", BUS_SEEN_NEW);
+	bus_ledger_close(ledger);
+	free(dir);
+}
+
+static void ids_may_come_in_any_order(void)
+{
+	static const uint64_t id[] = { 5, 0, 3, INT64_MAX, 4, 1 };
+	char *dir = new_directory();
+	struct bus_ledger *ledger = open_ledger(dir, "qa.lintian");
+	size_t i;
+
+	for (i = 0; i < sizeof(id) / sizeof(id[0]); i++) {
+		check_look(ledger, LOG_A, id[i], "a", BUS_SEEN_NEW);
+		note(ledger, LOG_A, id[i], "a");
+	}
+	commit(ledger);
+	for (i = 0; i < sizeof(id) / sizeof(id[0]); i++)
+		check_look(ledger, LOG_A, id[i], "a", BUS_SEEN_REPEAT);
+	check_look(ledger, LOG_A, 2, "a", BUS_SEEN_NEW);
+	bus_ledger_close(ledger);
+	free(dir);
+}
+
+static void queues_have_ledgers_of_their_own(void)
+{
+	char *dir = new_directory();
+	struct bus_ledger *one = open_ledger(dir, "qa.lintian"), *two = open_ledger(dir, "qa.mail");
+
+	note(one, LOG_A, 1, "a");
+	commit(one);
+	check_look(two, LOG_A, 1, "a", BUS_SEEN_NEW);
+	bus_ledger_close(one);
+	bus_ledger_close(two);
+	free(dir);
+}
+
+static enum bus_code list(void *arg, const char *pattern, struct bus_err *err)
+{
+	(void)err;
+	strcat(strcat(arg, pattern), ";");
+	return BUS_OK;
+}
+
+static void check_bindings(struct bus_ledger *ledger, const char *expected)
+{
+	char text[300] = "";
+	struct bus_err err;
+
+	CHECK_CODE(bus_ledger_bindings(ledger, list, text, &err), BUS_OK, &err);
+	CHECK_TEXT(text, expected);
+}
+
+static void remembers_what_the_queue_is_bound_to(void)
+{
+	char *dir = new_directory();
+	struct bus_ledger *ledger = open_ledger(dir, "qa.lintian");
+	struct bus_err err;
+
+	check_bindings(ledger, "");
+	CHECK_CODE(bus_ledger_bind(ledger, "org.debian.*.dak.#", &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_bind(ledger, "#", &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_bind(ledger, "#", &err), BUS_OK, &err);
+	bus_ledger_close(ledger);
+	ledger = open_ledger(dir, "qa.lintian");
+	check_bindings(ledger, "#;org.debian.*.dak.#;");
+	bus_ledger_close(ledger);
+	free(dir);
+}
+
+static enum bus_code refuse(void *arg, const char *pattern, struct bus_err *err)
+{
+	(void)arg;
+	return bus_fail(err, BUS_E_UNAVAILABLE, "%s", pattern);
+}
+
+static void a_failing_listener_ends_the_list(void)
+{
+	char *dir = new_directory();
+	struct bus_ledger *ledger = open_ledger(dir, "qa.lintian");
+	struct bus_err err;
+
+	CHECK(bus_ledger_bind(ledger, "b.#", &err) == BUS_OK);
+	CHECK(bus_ledger_bind(ledger, "a.#", &err) == BUS_OK);
+	CHECK_CODE(bus_ledger_bindings(ledger, refuse, NULL, &err), BUS_E_UNAVAILABLE, &err);
+	CHECK_TEXT(err.text, "a.#");
+	CHECK(bus_ledger_bind(ledger, "c.#", &err) == BUS_OK);
+	bus_ledger_close(ledger);
+	free(dir);
+}
+
+static void another_programs_file_is_refused(void)
+{
+	char *dir = new_directory(), *path;
+	struct bus_ledger *ledger = open_ledger(dir, "x");
+	struct bus_err err;
+
+	bus_ledger_close(ledger);
+	ledger = NULL;
+	path = malloc(strlen(dir) + 20);
+	CHECK_NEED(path != NULL);
+	sprintf(path, "%s/ledger/x.db", dir);
+	check_write(path, 0600,
+		    "not a database, but long enough to be looked at as if it were one: "
+		    "a header of SQLite has one hundred bytes\n");
+	CHECK_CODE(bus_ledger_open(&ledger, dir, "x", &err), BUS_E_CONFIG, &err);
+	CHECK_SAYS(&err, path);
+	CHECK(!ledger);
+	free(path);
+	free(dir);
+}
+
+static const struct check_test tests[] = {
+	{ "what was noted is a repeat", what_was_noted_is_a_repeat },
+	{ "another body under the same name is equivocation",
+	  another_body_under_the_same_name_is_equivocation },
+	{ "survives what was committed and nothing else",
+	  survives_what_was_committed_and_nothing_else },
+	{ "ids may come in any order", ids_may_come_in_any_order },
+	{ "queues have ledgers of their own", queues_have_ledgers_of_their_own },
+	{ "remembers what the queue is bound to", remembers_what_the_queue_is_bound_to },
+	{ "a failing listener ends the list", a_failing_listener_ends_the_list },
+	{ "another program's file is refused", another_programs_file_is_refused },
+	{ NULL, NULL },
+};
+
+int main(void)
+{
+	return check_main("ledger", tests);
+}
