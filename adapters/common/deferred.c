@@ -1,0 +1,268 @@
+#include "config.h"
+
+#include "adapters/common/deferred.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "adapters/common/batch.h"
+#include "adapters/common/say.h"
+#include "outbox.h"
+#include "timestamp.h"
+
+enum { NAME_MAX_LEN = 120, WAIT_MS = 60000 };
+
+/* One run of the converter. */
+struct run {
+	const struct adapter_context *ctx;
+	const struct adapter_hook *hook;
+	struct bus_outbox *box;
+	char prefix[NAME_MAX_LEN]; /* of this user's cursors */
+};
+
+static enum bus_code open_outbox(struct bus_outbox **ret, const struct adapter_context *ctx,
+				 bool create, int wait_ms, struct bus_err *err)
+{
+	char *directory = bus_conf_outbox_dir(ctx->conf, ctx->service->name);
+	const struct bus_outbox_params params = {
+		.directory = directory,
+		.name = ctx->service->origin,
+		.environment = ctx->conf->environment,
+		.service = ctx->service->name,
+		.max_event_size = ctx->conf->max_event_size,
+		.create = create,
+		.wait_ms = wait_ms,
+	};
+	enum bus_code rc;
+
+	if (!directory)
+		return bus_fail(err, BUS_E_NOMEM, "outbox: out of memory");
+	rc = bus_outbox_open(ret, &params, err);
+	free(directory);
+	return rc;
+}
+
+enum bus_code deferred_store(const struct adapter_context *ctx, const struct adapter_hook *hook,
+			     const struct adapter_capture *capture, int wait_ms,
+			     struct bus_err *err)
+{
+	struct bus_outbox *box = NULL;
+	char name[NAME_MAX_LEN];
+	enum bus_code rc;
+	char id[60];
+
+	snprintf(id, sizeof(id), "%u/%020" PRId64 "-%d", (unsigned int)getuid(), bus_time_now(),
+		 (int)getpid());
+	rc = open_outbox(&box, ctx, true, wait_ms, err);
+	if (!rc)
+		rc = bus_outbox_begin(box, err);
+	if (!rc && capture->input.len) {
+		snprintf(name, sizeof(name), "%s/%s", hook->name, id);
+		rc = bus_outbox_cursor_set(box, name, capture->input.p, capture->input.len, err);
+	}
+	if (!rc && capture->rejected.len) {
+		snprintf(name, sizeof(name), "%s-rejected/%s", hook->name, id);
+		rc = bus_outbox_cursor_set(box, name, capture->rejected.p, capture->rejected.len,
+					   err);
+	}
+	if (!rc)
+		rc = bus_outbox_commit(box, err);
+	bus_outbox_close(box);
+	return rc;
+}
+
+/* err says why.  number tells apart what is rejected of one input. */
+static enum bus_code keep_rejected(struct run *run, const char *name, size_t number,
+				   const char *raw, size_t len, struct bus_err *err)
+{
+	struct bus_buf value = BUS_BUF_INIT(ADAPTER_INPUT_MAX);
+	char kept[NAME_MAX_LEN * 2];
+	enum bus_code rc;
+
+	snprintf(kept, sizeof(kept), "%s-rejected/%s-%zu", run->hook->name,
+		 name + strlen(run->hook->name) + 1, number);
+	say(LOG_ERR, "%s cannot become an event and is kept as %s in the outbox: %s", name, kept,
+	    err->text);
+	bus_buf_printf(&value, "%s\n", err->text);
+	bus_buf_add(&value, raw, len);
+	rc = bus_buf_check(&value, kept, err);
+	if (!rc)
+		rc = bus_outbox_cursor_set(run->box, kept, value.p, value.len, err);
+	bus_buf_finish(&value);
+	return rc;
+}
+
+static enum bus_code append_all(struct run *run, const char *name, struct adapter_batch *batch,
+				struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+	uint64_t id;
+	size_t i;
+
+	for (i = 0; i < batch->count && !rc; i++) {
+		const struct adapter_event *event = &batch->event[i];
+		const struct bus_draft draft = {
+			.type = event->type,
+			.subject = event->subject,
+			.time_us = event->time_us,
+			.data = event->data.p,
+			.data_len = event->data.len,
+		};
+
+		rc = bus_outbox_append(run->box, &draft, &id, err);
+		if (rc == BUS_E_DATA)
+			rc = keep_rejected(run, name, event->number, event->raw, strlen(event->raw),
+					   err);
+	}
+	return rc;
+}
+
+/* Is the cursor still what we converted?  BUS_E_NO if not: somebody else was faster. */
+static enum bus_code check_cursor(struct run *run, const char *name, const char *input, size_t len,
+				  struct bus_err *err)
+{
+	char *now = NULL;
+	size_t now_len;
+	enum bus_code rc;
+
+	rc = bus_outbox_cursor_get(run->box, name, &now, &now_len, err);
+	if (!rc && (!now || now_len != len || memcmp(now, input, len) != 0))
+		rc = bus_fail(err, BUS_E_NO, "%s: converted by another process", name);
+	free(now);
+	return rc;
+}
+
+/* Events in, input out: one transaction.  converted BUS_E_DATA: the whole input is put aside. */
+static enum bus_code replace(struct run *run, const char *name, const char *input, size_t len,
+			     struct adapter_batch *batch, enum bus_code converted,
+			     struct bus_err *err)
+{
+	struct bus_err reason = *err;
+	enum bus_code rc;
+
+	rc = bus_outbox_begin(run->box, err);
+	if (!rc)
+		rc = check_cursor(run, name, input, len, err);
+	if (!rc && converted == BUS_E_DATA) {
+		*err = reason;
+		rc = keep_rejected(run, name, 0, input, len, err);
+	} else if (!rc) {
+		rc = append_all(run, name, batch, err);
+	}
+	if (!rc)
+		rc = bus_outbox_cursor_set(run->box, name, batch->rest.p, batch->rest.len, err);
+	if (!rc)
+		rc = bus_outbox_commit(run->box, err);
+	bus_outbox_rollback(run->box);
+	return rc == BUS_E_NO ? BUS_OK : rc;
+}
+
+/* BUS_E_NO: there is none left. */
+static enum bus_code convert_first(struct run *run, struct bus_err *err)
+{
+	struct adapter_batch batch;
+	char *name = NULL, *input = NULL;
+	enum bus_code rc, converted;
+	size_t len;
+
+	batch_init(&batch);
+	rc = bus_outbox_cursor_first(run->box, run->prefix, &name, err);
+	if (!rc && !name)
+		rc = BUS_E_NO;
+	if (!rc)
+		rc = bus_outbox_cursor_get(run->box, name, &input, &len, err);
+	if (rc || !input)
+		goto out;
+	converted = run->hook->convert(run->ctx, input, len, &batch, err);
+	if (converted == BUS_E_DATA)
+		batch_finish(&batch);
+	rc = converted;
+	if (!rc || rc == BUS_E_DATA)
+		rc = replace(run, name, input, len, &batch, converted, err);
+out:
+	batch_finish(&batch);
+	free(input);
+	free(name);
+	return rc;
+}
+
+/* BUS_E_NO: another process has the turn, or there is no outbox to convert for. */
+static enum bus_code take_turn(const struct run *run, bool wait, int *ret_fd, struct bus_err *err)
+{
+	char *directory = bus_conf_outbox_dir(run->ctx->conf, run->ctx->service->name);
+	enum bus_code rc = BUS_OK;
+	char *path = NULL;
+	int fd;
+
+	if (!directory || asprintf(&path, "%s/%s-%u.lock", directory, run->hook->name,
+				   (unsigned int)getuid()) < 0) {
+		free(directory);
+		return bus_fail(err, BUS_E_NOMEM, "outbox: out of memory");
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) != 0)
+		rc = bus_fail(err, errno == EWOULDBLOCK || errno == ENOENT ? BUS_E_NO : BUS_E_TEMP,
+			      "%s: %s", path, strerror(errno));
+	if (!rc)
+		*ret_fd = fd;
+	else if (fd >= 0)
+		close(fd);
+	free(directory);
+	free(path);
+	return rc;
+}
+
+static enum bus_code has_input(struct run *run, bool *ret, struct bus_err *err)
+{
+	char *name = NULL;
+	enum bus_code rc = bus_outbox_cursor_first(run->box, run->prefix, &name, err);
+
+	*ret = name != NULL;
+	free(name);
+	return rc;
+}
+
+/* Until nothing is left, which is BUS_E_NO. */
+static enum bus_code convert_all(struct run *run, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+
+	if (!run->box)
+		rc = open_outbox(&run->box, run->ctx, false, WAIT_MS, err);
+	while (!rc)
+		rc = convert_first(run, err);
+	return rc;
+}
+
+/*
+ * Who finds the turn taken leaves its input to the one who has it; so that one
+ * looks once more after giving the turn back.
+ */
+enum bus_code deferred_convert(const struct adapter_context *ctx, const struct adapter_hook *hook,
+			       bool wait, struct bus_err *err)
+{
+	struct run run = { .ctx = ctx, .hook = hook };
+	bool more = true;
+	enum bus_code rc = BUS_OK;
+	int fd = -1;
+
+	snprintf(run.prefix, sizeof(run.prefix), "%s/%u/", hook->name, (unsigned int)getuid());
+	while (!rc && more) {
+		rc = take_turn(&run, wait, &fd, err);
+		if (rc)
+			break;
+		rc = convert_all(&run, err);
+		close(fd);
+		if (rc == BUS_E_NO && run.box)
+			rc = has_input(&run, &more, err);
+	}
+	bus_outbox_close(run.box);
+	return rc == BUS_E_NO ? BUS_OK : rc;
+}

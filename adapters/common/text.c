@@ -1,0 +1,60 @@
+#include "config.h"
+
+#include "adapters/common/text.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "json.h"
+
+static bool is_blank(char c)
+{
+	return (unsigned char)c <= 0x20 || c == 0x7f;
+}
+
+static size_t count_characters(const char *p, size_t len)
+{
+	size_t count = 0, n;
+
+	for (; len; count++, p += n, len -= n) {
+		n = bus_utf8_char(p, len);
+		n = n ? n : 1;
+	}
+	return count;
+}
+
+void text_line(struct bus_buf *out, const char *bytes, size_t len, size_t max)
+{
+	bool cut;
+	size_t n;
+
+	for (; len && is_blank(bytes[0]); bytes++)
+		len--;
+	while (len && is_blank(bytes[len - 1]))
+		len--;
+	cut = count_characters(bytes, len) > max;
+	for (max -= cut; len && max; max--, bytes += n, len -= n) {
+		n = bus_utf8_char(bytes, len);
+		if (!n)
+			bus_buf_puts(out, "\xef\xbf\xbd");
+		else if (is_blank(bytes[0]))
+			bus_buf_add(out, " ", 1);
+		else
+			bus_buf_add(out, bytes, n);
+		n = n ? n : 1;
+	}
+	if (cut)
+		bus_buf_puts(out, "\xe2\x80\xa6");
+}
+
+void text_percent(struct bus_buf *out, const char *bytes, size_t len)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._~/";
+
+	for (; len; bytes++, len--)
+		if (memchr(plain, *bytes, sizeof(plain) - 1))
+			bus_buf_add(out, bytes, 1);
+		else
+			bus_buf_printf(out, "%%%02X", (unsigned char)*bytes);
+}
