@@ -34,6 +34,8 @@ int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_fail(enum bus_code rc, const struct bus_err *err);
 /* One line on stderr, "debmsg <subcommand>: " before it. */
 void cli_say(void *arg, const char *text);
+/* Is standard output a pipe that nobody reads any more?  (gpgme ignores SIGPIPE.) */
+bool cli_reader_gone(void);
 /* stdout must have taken everything: a full disk must not look like success. */
 int cli_finish(int status);
 

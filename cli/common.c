@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -48,9 +49,17 @@ int cli_fail(enum bus_code rc, const struct bus_err *err)
 	return bus_code_info[rc].exit_status;
 }
 
+bool cli_reader_gone(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
+}
+
 int cli_finish(int status)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	/* Who reads us has enough, as in `debmsg tail | head -1`: no failure of ours. */
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || cli_reader_gone())
 		return status;
 	fputs("debmsg: cannot write to standard output; is its disk full?\n", stderr);
 	return status ? status : EX_TEMPFAIL;

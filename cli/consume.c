@@ -56,6 +56,8 @@ static enum bus_code flush(void *arg, struct bus_err *err)
 	(void)arg;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return BUS_OK;
+	if (cli_reader_gone())
+		return BUS_E_NO; /* the rest stays in the queue */
 	return bus_fail(err, BUS_E_TEMP,
 			"cannot write to standard output: %s; nothing of it is "
 			"acknowledged",
@@ -149,7 +151,7 @@ static enum bus_code consume(struct consume *c, struct bus_err *err)
 		bus_say(&options.say, "%llu events, %llu repeats, %llu not believed and parked",
 			counts.events, counts.repeats, counts.parked);
 	bus_conf_free(conf);
-	return rc;
+	return rc == BUS_E_NO ? BUS_OK : rc;
 }
 
 static int run(int argc, char **argv)

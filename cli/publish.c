@@ -120,7 +120,7 @@ static enum bus_code add_data(struct bus_json *js, const char *path, struct bus_
 	if (!rc)
 		bus_json_raw(js, "data", data.p, data.len);
 	else if (rc == BUS_E_DATA)
-		bus_err_context(err, "--data");
+		bus_err_context(err, "--data %s", path);
 	json_decref(object);
 	bus_buf_finish(&data);
 	return rc;

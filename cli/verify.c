@@ -129,17 +129,17 @@ static enum bus_code verify_pair(struct verify *v, const char *event_file, const
 				 struct bus_err *err)
 {
 	struct bus_buf body = BUS_BUF_INIT(EVENT_FILE_MAX), proof = BUS_BUF_INIT(EVENT_FILE_MAX);
-	struct bus_message m = { 0 };
 	enum bus_code rc;
 
 	rc = read_file(&body, event_file, err);
 	if (!rc)
 		rc = read_file(&proof, proof_file, err);
 	if (!rc) {
-		m = (struct bus_message){ .body = body.p,
-					  .body_len = body.len,
-					  .proof = proof.p,
-					  .proof_len = proof.len };
+		const struct bus_message m = { .body = body.p,
+					       .body_len = body.len,
+					       .proof = proof.p,
+					       .proof_len = proof.len };
+
 		rc = verify_message(v, event_file, 1, &m, err);
 	}
 	bus_buf_finish(&body);

@@ -45,11 +45,6 @@ static enum bus_code open_socket(struct bus_broker *b, const struct bus_conf_bro
 				"broker %s: refused or unreachable; is it running, and is the url "
 				"right?",
 				b->address);
-	if (status == AMQP_STATUS_SOCKET_ERROR) /* all that rabbitmq-c says of it */
-		return bus_fail(err, BUS_E_UNAVAILABLE,
-				"broker %s: refused or unreachable; is it running, and is the url "
-				"right?",
-				b->address);
 	return status == AMQP_STATUS_OK ? BUS_OK
 					: bus_broker_lost(b, "cannot connect", status, err);
 }

@@ -113,6 +113,8 @@ static enum bus_code verify_checkpoint(struct bus_intake *in, struct bus_signer 
 
 	for (i = 0; i < in->proof.signature_count; i++) {
 		rc = verify_one(in, &in->proof.signature[i], ret, i ? &other : err);
+		if (rc && bus_code_info[rc].fate != BUS_FATE_PARK && i)
+			bus_fail(err, rc, "%s", other.text);
 		if (!rc || bus_code_info[rc].fate != BUS_FATE_PARK)
 			return rc;
 		first = i ? first : rc;

@@ -24,8 +24,8 @@ enum statement { S_LOG, S_LOOK, S_NOTE, S_BIND, S_BINDINGS, S_COUNT };
 
 static const char *const sql_of[S_COUNT] = {
 	[S_LOG] = "INSERT OR IGNORE INTO log (source) VALUES (?1)",
-	[S_LOOK] = "SELECT leaf FROM done JOIN log ON done.log = log.number"
-		   " WHERE log.source = ?1 AND done.id = ?2",
+	[S_LOOK] = ("SELECT leaf FROM done JOIN log ON done.log = log.number"
+		    " WHERE log.source = ?1 AND done.id = ?2"),
 	[S_NOTE] = "INSERT INTO done SELECT number, ?2, ?3 FROM log WHERE source = ?1",
 	[S_BIND] = "INSERT OR IGNORE INTO binding VALUES (?1)",
 	[S_BINDINGS] = "SELECT pattern FROM binding ORDER BY pattern",

@@ -31,8 +31,9 @@ void bus_message_export(struct bus_buf *out, const struct bus_message *m)
 	bus_json_open(&js, NULL, '{');
 	bus_json_text(&js, "routing_key", m->routing_key);
 	bus_json_bytes(&js, "proof", m->proof ? m->proof : "", m->proof_len);
-	if (bus_utf8_valid(m->body, m->body_len) && !memchr(m->body, '\0', m->body_len)) {
-		bus_json_bytes(&js, "body", m->body, m->body_len);
+	if (!m->body_len ||
+	    (bus_utf8_valid(m->body, m->body_len) && !memchr(m->body, '\0', m->body_len))) {
+		bus_json_bytes(&js, "body", m->body_len ? m->body : "", m->body_len);
 	} else {
 		bus_base64_encode(&encoded, m->body, m->body_len);
 		bus_json_bytes(&js, "body_base64", encoded.p, encoded.len);

@@ -141,7 +141,7 @@ enum bus_code bus_outbox_start_log(struct bus_outbox *box, const char *after, st
 	} while (strcmp(origin, after) <= 0 && strlen(after) == strlen(origin));
 	stmt = bus_outbox_statement(box, S_LOG_INSERT, err);
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_text(stmt, 1, origin, -1, SQLITE_TRANSIENT);
 	sqlite3_bind_int64(stmt, 2, now - 1000000);
 	return bus_outbox_run(box, stmt, err);
@@ -156,7 +156,7 @@ enum bus_code bus_outbox_read_log(struct bus_outbox *box, struct bus_outbox_stat
 	int step;
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	memset(ret, 0, sizeof(*ret));
 	step = sqlite3_step(stmt);
 	if (step == SQLITE_DONE)
@@ -285,7 +285,7 @@ static enum bus_code next_sequence(struct bus_outbox *box, const char *type, uin
 	int step;
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_text(stmt, 1, type, -1, SQLITE_STATIC);
 	step = sqlite3_step(stmt);
 	*ret = 1;
@@ -304,7 +304,7 @@ static enum bus_code insert_event(struct bus_outbox *box, const struct bus_draft
 	char key[BUS_KEY_MAX + 1];
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	bus_topic_key(key, draft->type, draft->subject);
 	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)id);
 	sqlite3_bind_text(stmt, 2, draft->type, -1, SQLITE_STATIC);
@@ -322,7 +322,7 @@ static enum bus_code set_counters(struct bus_outbox *box, const char *type, uint
 	enum bus_code rc;
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_text(stmt, 1, type, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)sequence);
 	rc = bus_outbox_run(box, stmt, err);
@@ -330,7 +330,7 @@ static enum bus_code set_counters(struct bus_outbox *box, const char *type, uint
 		return rc;
 	stmt = bus_outbox_statement(box, S_LOG_SIZE, err);
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)size);
 	return bus_outbox_run(box, stmt, err);
 }
@@ -338,8 +338,8 @@ static enum bus_code set_counters(struct bus_outbox *box, const char *type, uint
 enum bus_code bus_outbox_append(struct bus_outbox *box, const struct bus_draft *draft,
 				uint64_t *ret_id, struct bus_err *err)
 {
-	struct bus_outbox_state log;
-	uint64_t sequence;
+	struct bus_outbox_state log = { .size = 0 };
+	uint64_t sequence = 0;
 	enum bus_code rc;
 
 	if (sqlite3_get_autocommit(box->db))

@@ -13,7 +13,7 @@ enum bus_code bus_outbox_cursor_set(struct bus_outbox *box, const char *name, co
 	sqlite3_stmt *stmt = bus_outbox_statement(box, len ? S_CURSOR_SET : S_CURSOR_DELETE, err);
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	if (len > CURSOR_MAX)
 		return bus_fail(err, BUS_E_DATA, "outbox: cursor %s: more than 16 MiB", name);
 	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
@@ -59,7 +59,7 @@ enum bus_code bus_outbox_cursor_get(struct bus_outbox *box, const char *name, ch
 	sqlite3_stmt *stmt = bus_outbox_statement(box, S_CURSOR_GET, err);
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
 	return read_one(box, stmt, ret, ret_len, err);
 }
@@ -71,7 +71,7 @@ enum bus_code bus_outbox_cursor_first(struct bus_outbox *box, const char *prefix
 	size_t len;
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_text(stmt, 1, prefix, -1, SQLITE_STATIC);
 	return read_one(box, stmt, ret, &len, err);
 }

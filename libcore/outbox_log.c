@@ -23,7 +23,7 @@ static enum bus_code read_number(struct bus_outbox *box, enum bus_outbox_stateme
 	int step;
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	if (sqlite3_bind_parameter_count(stmt))
 		sqlite3_bind_int64(stmt, 1, (sqlite3_int64)id);
 	step = sqlite3_step(stmt);
@@ -98,7 +98,7 @@ enum bus_code bus_outbox_each(struct bus_outbox *box, uint64_t from, uint64_t un
 	int step = SQLITE_DONE;
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)from);
 	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)until);
 	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -134,7 +134,7 @@ static enum bus_code read_checkpoint(struct bus_outbox *box, enum bus_outbox_sta
 	int step;
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)size);
 	ret->range.size = 0;
 	ret->range.count = 0;
@@ -184,7 +184,7 @@ enum bus_code bus_outbox_checkpoint_save(struct bus_outbox *box, const struct bu
 	sqlite3_stmt *stmt = bus_outbox_statement(box, S_CP_INSERT, err);
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)range->size);
 	sqlite3_bind_blob(stmt, 2, range->node, (int)(range->count * BUS_HASH_LEN), SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 3, note, -1, SQLITE_STATIC);
@@ -196,7 +196,7 @@ enum bus_code bus_outbox_sent(struct bus_outbox *box, uint64_t sent, struct bus_
 	sqlite3_stmt *stmt = bus_outbox_statement(box, S_LOG_SENT, err);
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)sent);
 	sqlite3_bind_int64(stmt, 2, bus_time_now());
 	return bus_outbox_run(box, stmt, err);
@@ -211,7 +211,7 @@ static enum bus_code checkpoint_data(struct bus_outbox *box, uint64_t size, stru
 	int step;
 
 	if (!stmt)
-		return BUS_E_TEMP;
+		return bus_outbox_fail(box, "cannot use", err);
 	snprintf(summary, sizeof(summary), "bus checkpoint: %" PRIu64 " events before this one",
 		 size);
 	bus_json_open(&js, NULL, '{');
@@ -252,7 +252,7 @@ enum bus_code bus_outbox_append_checkpoint(struct bus_outbox *box, struct bus_er
 		rc = bus_outbox_append(box, &draft, &id, err);
 	stmt = rc ? NULL : bus_outbox_statement(box, S_LOG_CHECKPOINT, err);
 	if (!rc && !stmt)
-		rc = BUS_E_TEMP;
+		rc = bus_outbox_fail(box, "cannot use", err);
 	if (!rc) {
 		sqlite3_bind_int64(stmt, 1, draft.time_us);
 		sqlite3_bind_int64(stmt, 2, (sqlite3_int64)(id + 1));

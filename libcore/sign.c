@@ -401,11 +401,13 @@ enum bus_code bus_keyring_each(struct bus_keyring *ring, const char *pattern,
 	return gpgme_err_code(e) == GPG_ERR_EOF ? BUS_OK : gpg_fail(ring, "cannot list", e, err);
 }
 
+/* A certification or its revocation, by this key, and genuine. */
 static bool made_by(const struct _gpgme_key_sig *sig, const char *fpr)
 {
 	const size_t len = strlen(fpr), n = sig->keyid ? strlen(sig->keyid) : 0;
 
-	return n && n <= len && strcmp(sig->keyid, fpr + len - n) == 0;
+	return n && n <= len && strcmp(sig->keyid, fpr + len - n) == 0 && !sig->invalid &&
+	       gpgme_err_code(sig->status) == GPG_ERR_NO_ERROR;
 }
 
 /* The newest word counts: a revocation comes after what it revokes, and both are listed. */
@@ -417,10 +419,9 @@ static bool uid_certified_by(gpgme_user_id_t uid, const char *by)
 		if (made_by(sig, by) && (!newest || sig->timestamp > newest->timestamp ||
 					 (sig->timestamp == newest->timestamp && sig->revoked)))
 			newest = sig;
-	if (newest && newest->expires && newest->expires < (long)time(NULL))
-		return false;
-	return newest && !newest->revoked && !newest->expired && !newest->invalid &&
-	       gpgme_err_code(newest->status) == GPG_ERR_NO_ERROR;
+	/* gpgme 1.18 does not set `expired` of a signature */
+	return newest && !newest->revoked &&
+	       (!newest->expires || newest->expires >= (long)time(NULL));
 }
 
 /* Is there a good certification by the key with this fingerprint? */
