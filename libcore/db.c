@@ -143,11 +143,20 @@ static enum bus_code make_tables(sqlite3 *db, const struct bus_db_schema *schema
 static enum bus_code check_tables(sqlite3 *db, const struct bus_db_schema *schema,
 				  struct bus_err *err)
 {
-	const int version = read_pragma(db, "PRAGMA user_version");
-	const int id = read_pragma(db, "PRAGMA application_id");
+	int version = -1, id = -1;
 
-	if (version < 0 || id < 0)
-		return bus_db_fail(db, schema->what, "cannot read", err);
+	/* one look at both: another process may be making the tables right now */
+	if (sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK) {
+		version = read_pragma(db, "PRAGMA user_version");
+		id = read_pragma(db, "PRAGMA application_id");
+	}
+	if (version < 0 || id < 0) {
+		enum bus_code rc = bus_db_fail(db, schema->what, "cannot read", err);
+
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+		return rc;
+	}
+	sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	if (version == 0 && id == 0)
 		return make_tables(db, schema, err);
 	if (version != schema->version || id != schema->application_id)
