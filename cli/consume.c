@@ -163,7 +163,7 @@ static int run(int argc, char **argv)
 
 	if (parse_options(&c, argc, argv)) {
 		rc = consume(&c, &err);
-		status = cli_finish(rc ? cli_fail(rc, &err) : EX_OK);
+		status = rc ? cli_fail(rc, &err) : cli_finish(EX_OK);
 	}
 	bus_bindings_finish(&c.bind);
 	return status;
