@@ -42,6 +42,15 @@ expect_status() {
 	[ "$got" -eq "$wanted" ] || fail "exit status $got, not $wanted: $*"
 }
 
+# ends STATUS COMMAND…: as expect_status; what it says on stderr is in $work/stderr.
+ends() {
+	wanted=$1
+	shift
+	got=0
+	"$@" 2>"$work/stderr" || got=$?
+	[ "$got" -eq "$wanted" ] || fail "exit status $got, not $wanted: $*: $(cat "$work/stderr")"
+}
+
 start_relay() {
 	launch_relay "$work"
 }

@@ -208,6 +208,14 @@ cmp -s "$work/trust.conf" "$work/trust.conf.new" && fail "trust.conf is not as t
 mv "$work/trust.conf.new" "$work/trust.conf"
 forged untrusted-signer key-of-other-log neighbour/message
 
+note "signed by whom it should be, but that log may not carry this type"
+install smuggler "$work/neighbour.keys"
+sed -i '/^service "dak"/,/^}/d; s,demo.example/wiki,demo.example/dak,' "$work/smuggler/debmsg.conf"
+put smuggler Smuggled
+sign smuggler "$work/neighbour.keys"
+"$srcdir/tests/broker/tamper.py" nothing "$work/smuggler/message" <"$work/smuggler/export"
+forged untrusted-signer type-of-other-log smuggler/message
+
 note "signed with keys that are not good (any more)"
 signed_by expired 'faked-system-time 20240101T000000!' ed25519 1y
 signed_by revoked '' ed25519 never

@@ -79,13 +79,13 @@ stop_relay
 
 note "relay --once says so, in one line"
 began=$(milliseconds)
-expect_status 69 debmsg relay --once 2>"$work/stderr"
+ends 69 debmsg relay --once
 note "relay --once took $(($(milliseconds) - began)) ms: $(cat "$work/stderr")"
 grep -q "127.0.0.1:$DEBMSG_AMQP_PORT" "$work/stderr" || fail "it does not say which broker"
 [ "$(wc -l <"$work/stderr")" -eq 1 ] || fail "relay --once says $(wc -l <"$work/stderr") lines: $(cat "$work/stderr")"
 for command in tail audit export 'consume --queue q2'; do
 	# shellcheck disable=SC2086 # a command with its arguments
-	expect_status 69 debmsg $command 2>"$work/stderr"
+	ends 69 debmsg $command
 	[ "$(wc -l <"$work/stderr")" -eq 1 ] || fail "$command says: $(cat "$work/stderr")"
 done
 

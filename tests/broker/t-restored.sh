@@ -45,7 +45,7 @@ log_of() {
 # It signs nothing, and says what is to be done.
 refused_by_relay() {
 	before=$(sql 'SELECT count(*), max(size) FROM checkpoint')
-	expect_status 78 debmsg relay --once 2>"$work/stderr"
+	ends 78 debmsg relay --once
 	[ "$(sql 'SELECT count(*), max(size) FROM checkpoint')" = "$before" ] || fail "it signed a checkpoint"
 	one_line_about 'restored from an old copy'
 	one_line_about 'debmsg outbox new-epoch --service wiki'
@@ -82,7 +82,7 @@ got=0
 debmsg relay --once 2>"$work/stderr" || got=$?
 [ $got -eq 75 ] || fail "the second relay ended with $got"
 one_line_about "process $(cat "$work/relay.pid") already relays $outbox;"
-expect_status 75 debmsg outbox new-epoch --service wiki 2>"$work/stderr"
+ends 75 debmsg outbox new-epoch --service wiki
 one_line_about "process $(cat "$work/relay.pid") already relays $outbox;"
 put Third
 await 20 relay_says 'wiki: all 3 events' || fail "the first relay does not work on"

@@ -135,7 +135,7 @@ debmsg export 2>"$work/stderr" | head -n 1 >"$work/first"
 [ ! -s "$work/stderr" ] || fail "export | head: $(cat "$work/stderr")"
 
 note "what cannot be written is not acknowledged"
-expect_status 75 debmsg consume --queue edits --idle-exit 1 >/dev/full 2>"$work/stderr"
+ends 75 debmsg consume --queue edits --idle-exit 1 >/dev/full
 says 1 "$work/stderr"
 debmsg consume --queue edits --idle-exit 1 | ids >"$work/edits.ids"
 says "$(grep -c '"type": "page.edit"' "$work/more")" "$work/edits.ids"
