@@ -70,11 +70,18 @@ void gnupg_finish(void)
 
 int gnupg(const char *home, ...)
 {
-	const char *argv[ARGS_MAX] = {
-		"gpg",	    "--homedir",       home,	   "--batch",	   "--yes",
-		"--no-tty", "--pinentry-mode", "loopback", "--passphrase", ""
-	};
-	int n = 10;
+	const char *argv[ARGS_MAX] = { "gpg",
+				       "--homedir",
+				       home,
+				       "--batch",
+				       "--utf8-strings",
+				       "--yes",
+				       "--no-tty",
+				       "--pinentry-mode",
+				       "loopback",
+				       "--passphrase",
+				       "" };
+	int n = 11;
 	va_list ap;
 
 	va_start(ap, home);
@@ -92,6 +99,7 @@ bool gnupg_fingerprint(const char *home, const char *user, int n, char fpr[BUS_F
 			       "--homedir",
 			       home,
 			       "--batch",
+			       "--utf8-strings",
 			       "--with-colons",
 			       "--with-subkey-fingerprint",
 			       "--list-keys",
