@@ -119,11 +119,6 @@ bool bus_history_silent(const struct bus_history *h)
 	return !h->empty && !h->unacked_tag;
 }
 
-int bus_history_fd(const struct bus_history *h)
-{
-	return bus_broker_fd(h->broker);
-}
-
 static enum bus_code acknowledge(struct bus_history *h, struct bus_err *err)
 {
 	enum bus_code rc = BUS_OK;

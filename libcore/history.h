@@ -24,7 +24,6 @@ void bus_history_close(struct bus_history *h);
  * after the newest of them looks like, and perhaps a slow broker.
  */
 bool bus_history_silent(const struct bus_history *h);
-int bus_history_fd(const struct bus_history *h);
 
 enum bus_history_what { BUS_HISTORY_NOTHING, BUS_HISTORY_MESSAGE, BUS_HISTORY_END };
 

@@ -207,11 +207,6 @@ const char *bus_trust_homedir(const struct bus_trust *trust)
 	return trust->homedir;
 }
 
-const char *bus_trust_path(const struct bus_trust *trust)
-{
-	return trust->path;
-}
-
 static bool key_matches(const char *key, const struct bus_signer *signer)
 {
 	size_t len = strlen(key);

@@ -25,7 +25,6 @@ enum bus_code bus_trust_load(struct bus_trust **ret, const char *path, struct bu
 void bus_trust_free(struct bus_trust *trust);
 
 const char *bus_trust_homedir(const struct bus_trust *trust);
-const char *bus_trust_path(const struct bus_trust *trust);
 
 /*
  * PROTOCOL section 5, step 7: BUS_OK, or BUS_E_UNTRUSTED_SIGNER.  origin is

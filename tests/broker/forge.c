@@ -126,7 +126,7 @@ static void take_option(struct forge *f, int opt)
 {
 	switch (opt) {
 	case 'p':
-		f->port = atoi(optarg);
+		f->port = (int)strtol(optarg, NULL, 10);
 		break;
 	case 'v':
 		f->vhost = optarg;

@@ -86,7 +86,6 @@ static void allows_what_the_file_says_and_nothing_else(void)
 	CHECK_CODE(load(&trust, policy, &err), BUS_OK, &err);
 	CHECK_NEED(trust != NULL);
 	CHECK_TEXT(bus_trust_homedir(trust), "/var/lib/debmsg/trusted");
-	CHECK_TEXT(bus_trust_path(trust), path);
 	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		snprintf(signer.primary, sizeof(signer.primary), "%s", row[i].primary);
 		snprintf(signer.subkey, sizeof(signer.subkey), "%s", row[i].subkey);
