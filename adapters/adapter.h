@@ -1,6 +1,7 @@
 #ifndef BUS_ADAPTER_H
 #define BUS_ADAPTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,10 @@
  * built into every program with -DADAPTER=adapter_<service>, does the options,
  * the configuration and the exit status; adapters/common has the rest.
  *
- * A service that calls us is a hook.  It is answered in two steps:
+ * There are two kinds: the service calls us (a hook), or we watch what it
+ * writes (inputs).
+ *
+ * A hook is answered in two steps:
  *
  *	capture()	in the service's own process, in milliseconds: reads all
  *			it is told and what will have changed a moment later
@@ -51,14 +55,33 @@ struct adapter_event {
 	size_t number; /* of raw in its input, from 1 */
 };
 
-/* What convert() makes of an input, or of the first part of a large one. */
+/* A named value that changes together with events: how far an input was read. */
+struct adapter_cursor {
+	char *name;
+	struct bus_buf value; /* empty: the cursor goes away */
+};
+
+/* Input that can never be an event, to be kept. */
+struct adapter_reject {
+	char *reason; /* one line */
+	struct bus_buf raw;
+};
+
+/*
+ * What convert() or read() makes of an input, or of the first part of a large
+ * one; see common/batch.h.  All of it is stored in one transaction.
+ */
 struct adapter_batch {
 	struct adapter_event *event;
 	size_t count, cap;
-	size_t bytes;	     /* of all data so far */
-	struct bus_buf rest; /* the input that remains; empty: all is converted */
+	size_t bytes; /* of all data so far */
+	struct adapter_cursor *cursor;
+	size_t cursor_count, cursor_cap;
+	struct adapter_reject *reject;
+	size_t reject_count, reject_cap;
+	struct bus_buf rest; /* convert(): the input that remains; empty: all is converted */
+	bool more;	     /* read(): there is more to read at once */
 };
-enum { ADAPTER_BATCH_ENOUGH = 4 * 1024 * 1024 }; /* bytes; then leave a rest */
 
 struct adapter_hook {
 	const char *name;      /* "git": the subcommand, and begins cursor names */
@@ -80,11 +103,49 @@ struct adapter_hook {
 				 struct adapter_batch *batch, struct bus_err *err);
 };
 
-/* The service, and its hooks, ended by one without a name. */
+/*
+ * Something that is watched: a log that grows, a file that is rewritten, a
+ * directory, a socket.  One process per service (common/watch_main.h) calls
+ *
+ *	open()		once; the input says what wakes it (common/watch.h)
+ *	read()		whenever it was woken: takes what is new into the batch, and
+ *			the cursors that say so
+ *	stored()	the batch is on the disk: what is not needed any more may go
+ *	close()
+ *
+ * Where anything fails, nothing of the batch is stored, the input is closed and
+ * a little later opened anew; so an input keeps in its cursors all that it
+ * needs, and nothing is lost and nothing told twice, whatever is killed when.
+ */
+struct watch;
+
+struct adapter_input {
+	const char *name;    /* "edit-log": begins the names of its cursors */
+	const char *option;  /* the option of debmsg.conf that turns it on */
+	const char *summary; /* for --help */
+
+	/*
+	 * Called only where the option is set.  Reads its cursors; where there
+	 * are none it begins with what is there already, or after it, as
+	 * watch_from_start() says.
+	 */
+	enum bus_code (*open)(void **ret, struct watch *watch, struct bus_err *err);
+
+	/*
+	 * At most about batch_is_full() much; more stays for the next call.
+	 * Nothing new is BUS_OK and an empty batch.  BUS_E_TEMP: again later.
+	 */
+	enum bus_code (*read)(void *input, struct adapter_batch *batch, struct bus_err *err);
+	enum bus_code (*stored)(void *input, struct bus_err *err); /* may be NULL */
+	void (*close)(void *input);				   /* NULL is fine */
+};
+
+/* The service, and its hooks or its inputs, ended by one without a name. */
 struct adapter {
 	const char *program; /* "debmsg-alioth" */
 	const char *service; /* "alioth": its section in debmsg.conf */
 	const struct adapter_hook *hook;
+	const struct adapter_input *input; /* where hook is NULL */
 };
 
 /* By name, because the fuzzer and the tests link several at once. */

@@ -27,10 +27,36 @@ static cfg_opt_t broker_opts[] = {
 static cfg_opt_t signing_opts[] = { CFG_STR("homedir", NULL, CFGF_NONE),
 				    CFG_STR("key", NULL, CFGF_NONE), CFG_END() };
 
-static cfg_opt_t service_opts[] = {
-	CFG_STR("origin", NULL, CFGF_NONE),	   CFG_STR("user", NULL, CFGF_NONE),
-	CFG_STR("password-file", NULL, CFGF_NONE), CFG_STR("repository-root", NULL, CFGF_NONE),
-	CFG_STR("url", NULL, CFGF_NONE),	   CFG_END()
+/* What adapters are told, and in whose section; service NULL: any. */
+enum option_kind { OPTION_TEXT, OPTION_PATH, OPTION_LIST };
+static const struct {
+	const char *name, *service;
+	enum option_kind kind;
+} adapter_option[] = {
+	{ "url", NULL, OPTION_TEXT },
+	{ "input", NULL, OPTION_PATH },
+	{ "repository-root", "alioth", OPTION_PATH },
+	{ "mail-directory", "dak", OPTION_PATH },
+	{ "log-directory", "dak", OPTION_PATH },
+	{ "removals-file", "dak", OPTION_PATH },
+	{ "heidi-file", "dak", OPTION_PATH },
+	{ "dists-directory", "dak", OPTION_PATH },
+	{ "trace-file", "dak", OPTION_PATH },
+	{ "private-queues", "dak", OPTION_LIST },
+	{ "moin-data-directory", "wiki", OPTION_PATH },
+	{ "rcfeed-address", "wiki", OPTION_TEXT },
+	{ "api-url", "wiki", OPTION_TEXT },
+	{ "feed-file", "planet", OPTION_PATH },
+	{ "config-file", "planet", OPTION_PATH },
+};
+enum { OPTION_COUNT = sizeof(adapter_option) / sizeof(*adapter_option) };
+
+/* The last ones are the table's (add_adapter_options()). */
+enum { SERVICE_OPTION_COUNT = 3 };
+static cfg_opt_t service_opts[SERVICE_OPTION_COUNT + OPTION_COUNT + 1] = {
+	CFG_STR("origin", NULL, CFGF_NONE),
+	CFG_STR("user", NULL, CFGF_NONE),
+	CFG_STR("password-file", NULL, CFGF_NONE),
 };
 
 static cfg_opt_t top_opts[] = { CFG_STR("environment", NULL, CFGF_NONE),
@@ -43,9 +69,31 @@ static cfg_opt_t top_opts[] = { CFG_STR("environment", NULL, CFGF_NONE),
 					CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 				CFG_END() };
 
-void bus_conf_free(struct bus_conf *conf)
+static void add_adapter_options(void)
+{
+	static const cfg_opt_t end = CFG_END();
+	size_t i;
+
+	for (i = 0; i < OPTION_COUNT; i++) {
+		const cfg_opt_t opt = CFG_STR_LIST(adapter_option[i].name, NULL, CFGF_NONE);
+
+		service_opts[SERVICE_OPTION_COUNT + i] = opt;
+	}
+	service_opts[SERVICE_OPTION_COUNT + i] = end;
+}
+
+static void free_list(char **list)
 {
 	size_t i;
+
+	for (i = 0; list && list[i]; i++)
+		free(list[i]);
+	free(list);
+}
+
+void bus_conf_free(struct bus_conf *conf)
+{
+	size_t i, j;
 
 	if (!conf)
 		return;
@@ -61,8 +109,9 @@ void bus_conf_free(struct bus_conf *conf)
 		free(conf->service[i].origin);
 		free(conf->service[i].user);
 		free(conf->service[i].password_file);
-		free(conf->service[i].repository_root);
-		free(conf->service[i].url);
+		for (j = 0; conf->service[i].option && j < OPTION_COUNT; j++)
+			free_list(conf->service[i].option[j]);
+		free(conf->service[i].option);
 	}
 	free(conf->service);
 	free(conf->path);
@@ -143,6 +192,53 @@ static enum bus_code load_signing(struct bus_conf *conf, cfg_t *cfg, struct bus_
 	return conf->signing_key ? BUS_OK : bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
 }
 
+/* Option i of the table, as it stands in the file. */
+static enum bus_code check_option(const struct bus_conf *conf, cfg_t *cfg, size_t i,
+				  struct bus_err *err)
+{
+	const char *name = adapter_option[i].name, *owner = adapter_option[i].service;
+	const char *service = cfg_title(cfg);
+
+	if (owner && strcmp(owner, service) != 0)
+		return bus_confuse_fail(cfg, conf->path, err,
+					"service \"%s\": %s is an option of service \"%s\"",
+					service, name, owner);
+	if (adapter_option[i].kind != OPTION_LIST && cfg_size(cfg, name) > 1)
+		return bus_confuse_fail(cfg, conf->path, err,
+					"service \"%s\": %s has one value, not a list", service,
+					name);
+	if (adapter_option[i].kind == OPTION_PATH && cfg_getnstr(cfg, name, 0)[0] != '/')
+		return bus_confuse_fail(cfg, conf->path, err,
+					"service \"%s\": %s is not an absolute path", service,
+					name);
+	return BUS_OK;
+}
+
+static enum bus_code load_options(const struct bus_conf *conf, struct bus_conf_service *s,
+				  cfg_t *cfg, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+	unsigned int n, j;
+	size_t i;
+
+	s->option = calloc(OPTION_COUNT, sizeof(*s->option));
+	for (i = 0; s->option && i < OPTION_COUNT && !rc; i++) {
+		n = cfg_size(cfg, adapter_option[i].name);
+		if (!n)
+			continue;
+		rc = check_option(conf, cfg, i, err);
+		s->option[i] = calloc(n + 1, sizeof(**s->option));
+		for (j = 0; s->option[i] && j < n; j++) {
+			s->option[i][j] = strdup(cfg_getnstr(cfg, adapter_option[i].name, j));
+			if (!s->option[i][j])
+				return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+		}
+		if (!s->option[i])
+			return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+	}
+	return s->option ? rc : bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+}
+
 static enum bus_code load_service(struct bus_conf *conf, cfg_t *cfg, struct bus_err *err)
 {
 	struct bus_conf_service *s = &conf->service[conf->service_count++];
@@ -152,8 +248,6 @@ static enum bus_code load_service(struct bus_conf *conf, cfg_t *cfg, struct bus_
 	s->origin = bus_confuse_text(cfg, "origin", &nomem);
 	s->user = bus_confuse_text(cfg, "user", &nomem);
 	s->password_file = bus_confuse_text(cfg, "password-file", &nomem);
-	s->repository_root = bus_confuse_text(cfg, "repository-root", &nomem);
-	s->url = bus_confuse_text(cfg, "url", &nomem);
 	if (nomem || !s->name)
 		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
 	if (!bus_service_valid(s->name))
@@ -165,11 +259,7 @@ static enum bus_code load_service(struct bus_conf *conf, cfg_t *cfg, struct bus_
 					"service \"%s\" needs an origin such as "
 					"\"ftp-master.debian.org/dak\"",
 					s->name);
-	if (s->repository_root && s->repository_root[0] != '/')
-		return bus_confuse_fail(cfg, conf->path, err,
-					"service \"%s\": repository-root is not an absolute path",
-					s->name);
-	return BUS_OK;
+	return load_options(conf, s, cfg, err);
 }
 
 static enum bus_code load_services(struct bus_conf *conf, cfg_t *cfg, struct bus_err *err)
@@ -229,6 +319,7 @@ enum bus_code bus_conf_load(struct bus_conf **ret, const char *path, struct bus_
 		path = getenv("DEBMSG_CONF");
 	if (!path || !*path)
 		path = SYSCONFDIR "/debmsg/debmsg.conf";
+	add_adapter_options();
 	rc = bus_confuse_parse(&cfg, top_opts, path, err);
 	if (rc)
 		return rc;
@@ -270,6 +361,23 @@ enum bus_code bus_conf_service(const struct bus_conf *conf, const char *name,
 			"%s: no section service \"%s\"; add one, see "
 			"debmsg.conf(5)",
 			conf->path, name);
+}
+
+char *const *bus_conf_option_list(const struct bus_conf_service *service, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < OPTION_COUNT; i++)
+		if (strcmp(adapter_option[i].name, name) == 0)
+			return service->option[i];
+	return NULL;
+}
+
+const char *bus_conf_option(const struct bus_conf_service *service, const char *name)
+{
+	char *const *list = bus_conf_option_list(service, name);
+
+	return list ? list[0] : NULL;
 }
 
 char *bus_conf_outbox_dir(const struct bus_conf *conf, const char *service)

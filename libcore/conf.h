@@ -27,8 +27,7 @@ struct bus_conf_service {
 	char *origin; /* the log's name, without epoch */
 	char *user;   /* broker user that publishes */
 	char *password_file;
-	char *repository_root; /* alioth: subjects are relative to it; NULL: none */
-	char *url;	       /* alioth: template, see debmsg.conf(5); NULL: none */
+	char ***option; /* of its adapter; for bus_conf_option() */
 };
 
 struct bus_conf {
@@ -51,6 +50,15 @@ void bus_conf_free(struct bus_conf *conf);
 /* BUS_E_CONFIG, naming the file, where there is no such service. */
 enum bus_code bus_conf_service(const struct bus_conf *conf, const char *name,
 			       const struct bus_conf_service **ret, struct bus_err *err);
+
+/*
+ * What the section says to the service's adapter.  conf.c has the table of
+ * these options: which there are, in which section, and which are lists.
+ * They live as long as the configuration; NULL where the option is not given.
+ */
+const char *bus_conf_option(const struct bus_conf_service *service, const char *name);
+/* Ended by NULL. */
+char *const *bus_conf_option_list(const struct bus_conf_service *service, const char *name);
 
 /* <state-directory>/outbox/<service>, where its outbox and its relay's lock are. */
 char *bus_conf_outbox_dir(const struct bus_conf *conf, const char *service);

@@ -8,4 +8,8 @@ static const struct adapter_hook hooks[] = {
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 
-const struct adapter adapter_alioth = { "debmsg-alioth", "alioth", hooks };
+const struct adapter adapter_alioth = {
+	.program = "debmsg-alioth",
+	.service = "alioth",
+	.hook = hooks,
+};

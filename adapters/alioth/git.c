@@ -214,7 +214,7 @@ static enum bus_code add_event(struct conversion *cv, const struct git_change *c
 
 	for (i = 0; i < n && rc == BUS_E_DATA; i++) {
 		bus_buf_clear(&data);
-		git_change_write(&data, change, &detail[i], ctx->service->url);
+		git_change_write(&data, change, &detail[i], bus_conf_option(ctx->service, "url"));
 		rc = bus_buf_check(&data, "git: event", err);
 		if (!rc)
 			rc = batch_try(ctx, type, cv->subject, &data, err);
@@ -254,7 +254,7 @@ static enum bus_code convert_lines(struct conversion *cv, struct adapter_batch *
 	enum bus_code rc = BUS_OK;
 	size_t number = 0;
 
-	while (!rc && batch->bytes < ADAPTER_BATCH_ENOUGH && git_next_line(&lines, &line))
+	while (!rc && !batch_is_full(batch) && git_next_line(&lines, &line))
 		if (++number > cv->input.done)
 			rc = convert_line(cv, number, line, batch, err);
 	if (!rc && lines.len) {
@@ -277,7 +277,7 @@ enum bus_code git_convert(const struct adapter_context *ctx, const char *input, 
 
 	if (!git_input_read(&cv.input, input, len))
 		return bus_fail(err, BUS_E_DATA, "git: not an input of this version");
-	cv.subject = name_of(cv.input.repository, ctx->service->repository_root);
+	cv.subject = name_of(cv.input.repository, bus_conf_option(ctx->service, "repository-root"));
 	rc = cv.subject ? git_repo_open(&cv.repo, cv.input.repository, GIT_MS, err)
 			: bus_fail(err, BUS_E_NOMEM, "git: out of memory");
 	if (!rc)

@@ -9,6 +9,8 @@
 #include "event.h"
 #include "topic.h"
 
+enum { REJECT_MAX = 64 * 1024 };
+
 void batch_init(struct adapter_batch *batch)
 {
 	memset(batch, 0, sizeof(*batch));
@@ -25,26 +27,86 @@ void batch_finish(struct adapter_batch *batch)
 		free(batch->event[i].raw);
 		bus_buf_finish(&batch->event[i].data);
 	}
+	for (i = 0; i < batch->cursor_count; i++) {
+		free(batch->cursor[i].name);
+		bus_buf_finish(&batch->cursor[i].value);
+	}
+	for (i = 0; i < batch->reject_count; i++) {
+		free(batch->reject[i].reason);
+		bus_buf_finish(&batch->reject[i].raw);
+	}
 	free(batch->event);
+	free(batch->cursor);
+	free(batch->reject);
 	bus_buf_finish(&batch->rest);
 	batch_init(batch);
 }
 
-static struct adapter_event *next_event(struct adapter_batch *batch)
+/* One more item of an array, all zeros; NULL: out of memory. */
+static void *next_item(void **array, size_t *count, size_t *cap, size_t size)
 {
-	size_t cap = batch->cap ? batch->cap * 2 : 16;
-	struct adapter_event *event;
+	size_t more = *cap ? *cap * 2 : 16;
+	void *grown;
 
-	if (batch->count == batch->cap) {
-		event = realloc(batch->event, cap * sizeof(*event));
-		if (!event)
+	if (*count == *cap) {
+		grown = reallocarray(*array, more, size);
+		if (!grown)
 			return NULL;
-		batch->event = event;
-		batch->cap = cap;
+		*array = grown;
+		*cap = more;
 	}
-	event = &batch->event[batch->count++];
-	memset(event, 0, sizeof(*event));
-	return event;
+	return memset((char *)*array + (*count)++ * size, 0, size);
+}
+
+bool batch_is_full(const struct adapter_batch *batch)
+{
+	return batch->bytes >= ADAPTER_BATCH_ENOUGH ||
+	       batch->count + batch->cursor_count + batch->reject_count >= ADAPTER_BATCH_ITEMS;
+}
+
+enum bus_code batch_cursor(struct adapter_batch *batch, const char *name, const void *value,
+			   size_t len, struct bus_err *err)
+{
+	struct adapter_cursor *cursor = NULL;
+	size_t i;
+
+	for (i = batch->cursor_count; i-- > 0 && !cursor;)
+		if (strcmp(batch->cursor[i].name, name) == 0)
+			cursor = &batch->cursor[i];
+	if (!cursor) {
+		cursor = next_item((void **)&batch->cursor, &batch->cursor_count,
+				   &batch->cursor_cap, sizeof(*cursor));
+		if (!cursor)
+			return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", name);
+		cursor->value.max = ADAPTER_INPUT_MAX;
+		cursor->name = strdup(name);
+		if (!cursor->name) {
+			batch->cursor_count--;
+			return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", name);
+		}
+	}
+	bus_buf_clear(&cursor->value);
+	if (len)
+		bus_buf_add(&cursor->value, value, len);
+	batch->bytes += len;
+	return bus_buf_check(&cursor->value, name, err);
+}
+
+enum bus_code batch_reject(struct adapter_batch *batch, const void *raw, size_t len,
+			   const struct bus_err *why, struct bus_err *err)
+{
+	struct adapter_reject *reject = next_item((void **)&batch->reject, &batch->reject_count,
+						  &batch->reject_cap, sizeof(*reject));
+
+	if (!reject)
+		return bus_fail(err, BUS_E_NOMEM, "rejected input: out of memory");
+	reject->raw.max = REJECT_MAX;
+	reject->reason = strdup(why->text);
+	len = len < REJECT_MAX ? len : REJECT_MAX;
+	bus_buf_add(&reject->raw, raw, len);
+	batch->bytes += len;
+	return reject->reason ? bus_buf_check(&reject->raw, "rejected input", err)
+			      : bus_fail(err, BUS_E_NOMEM, "rejected input: out of memory");
 }
 
 static char *whole_type(const struct adapter_context *ctx, const char *object_event)
@@ -62,7 +124,8 @@ enum bus_code batch_add(struct adapter_batch *batch, const struct adapter_contex
 			struct bus_buf *data, size_t number, const char *raw, size_t len,
 			struct bus_err *err)
 {
-	struct adapter_event *event = next_event(batch);
+	struct adapter_event *event = next_item((void **)&batch->event, &batch->count, &batch->cap,
+						sizeof(*event));
 
 	if (!event)
 		return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", ctx->program);

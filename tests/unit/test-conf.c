@@ -41,6 +41,7 @@ static void reads_the_example_of_the_design(void)
 		"signing { homedir = \"/var/lib/debmsg/gnupg\"  key = \"" FPR "\" }\n"
 		"service \"dak\" {\n"
 		"  origin = \"ftp-master.debian.org/dak\"\n"
+		"  log-directory = \"/srv/log\"  private-queues = { \"embargoed\", \"x\" }\n"
 		"  user = \"dak\"  password-file = \"/etc/debmsg/dak.password\"\n"
 		"}\n"
 		"service \"alioth\" {\n"
@@ -48,6 +49,7 @@ static void reads_the_example_of_the_design(void)
 		"  repository-root = \"/srv/git\"\n"
 		"}\n";
 	const struct bus_conf_service *service = NULL;
+	char *const *queues;
 	struct bus_conf *conf;
 	struct bus_err err;
 	char *dir;
@@ -66,6 +68,11 @@ static void reads_the_example_of_the_design(void)
 	CHECK_NEED(service != NULL);
 	CHECK_TEXT(service->origin, "ftp-master.debian.org/dak");
 	CHECK_TEXT(service->user, "dak");
+	CHECK_TEXT(bus_conf_option(service, "log-directory"), "/srv/log");
+	CHECK(!bus_conf_option(service, "mail-directory"));
+	queues = bus_conf_option_list(service, "private-queues");
+	CHECK_NEED(queues != NULL);
+	CHECK(queues[0] && queues[1] && !queues[2] && strcmp(queues[1], "x") == 0);
 	dir = bus_conf_outbox_dir(conf, "dak");
 	CHECK_TEXT(dir, "/var/lib/debmsg/outbox/dak");
 	free(dir);
@@ -133,7 +140,10 @@ static const struct {
 	{ TOP "service \"a\" { origin = \"a/b\" }\n\nservice \"b\" { origin = \"a/b\" }\n", "twice",
 	  5 },
 	{ TOP "service \"a\" { origin = \"a/b\" }\nservice \"a\" { origin = \"c/d\" }\n", "", 4 },
-	{ TOP "service \"a\" { origin = \"a/b\" repository-root = \"x\" }\n", "absolute", 3 },
+	{ TOP "service \"alioth\" { origin = \"a/b\" repository-root = \"x\" }\n", "absolute", 3 },
+	{ TOP "service \"a\" { origin = \"a/b\" repository-root = \"/x\" }\n",
+	  "option of service \"alioth\"", 3 },
+	{ TOP "service \"a\" { origin = \"a/b\" input = { \"/x\", \"/y\" } }\n", "one value", 3 },
 };
 
 static void every_error_names_file_and_line(void)
