@@ -66,9 +66,12 @@ enum bus_code bus_outbox_cursor_set(struct bus_outbox *box, const char *name, co
 /* The caller frees *ret; NULL if there is none. */
 enum bus_code bus_outbox_cursor_get(struct bus_outbox *box, const char *name, char **ret,
 				    size_t *ret_len, struct bus_err *err);
-/* The first cursor whose name begins with prefix, in byte order; *ret NULL: none. */
-enum bus_code bus_outbox_cursor_first(struct bus_outbox *box, const char *prefix, char **ret,
-				      struct bus_err *err);
+/*
+ * The names, of ASCII, that begin with prefix, in byte order: the first one
+ * after `after` (NULL: the first at all).  *ret NULL: no more.
+ */
+enum bus_code bus_outbox_cursor_next(struct bus_outbox *box, const char *prefix, const char *after,
+				     char **ret, struct bus_err *err);
 
 /* -- the log: relay and outbox commands -- */
 

@@ -64,14 +64,15 @@ enum bus_code bus_outbox_cursor_get(struct bus_outbox *box, const char *name, ch
 	return read_one(box, stmt, ret, ret_len, err);
 }
 
-enum bus_code bus_outbox_cursor_first(struct bus_outbox *box, const char *prefix, char **ret,
-				      struct bus_err *err)
+enum bus_code bus_outbox_cursor_next(struct bus_outbox *box, const char *prefix, const char *after,
+				     char **ret, struct bus_err *err)
 {
-	sqlite3_stmt *stmt = bus_outbox_statement(box, S_CURSOR_FIRST, err);
+	sqlite3_stmt *stmt = bus_outbox_statement(box, S_CURSOR_NEXT, err);
 	size_t len;
 
 	if (!stmt)
 		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_text(stmt, 1, prefix, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 2, after ? after : "", -1, SQLITE_STATIC);
 	return read_one(box, stmt, ret, &len, err);
 }

@@ -31,7 +31,7 @@ enum bus_outbox_statement {
 	S_CURSOR_SET,
 	S_CURSOR_DELETE,
 	S_CURSOR_GET,
-	S_CURSOR_FIRST,
+	S_CURSOR_NEXT,
 	S_COUNT
 };
 

@@ -31,7 +31,7 @@ static enum bus_code print_cursor(struct bus_outbox *box, const char *prefix, st
 	enum bus_code rc;
 	size_t len = 0;
 
-	rc = bus_outbox_cursor_first(box, prefix, &name, err);
+	rc = bus_outbox_cursor_next(box, prefix, NULL, &name, err);
 	if (!rc && !name)
 		rc = BUS_E_NO;
 	if (!rc)

@@ -9,11 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "adapters/common/batch.h"
-#include "adapters/common/say.h"
+#include "adapters/common/store.h"
 #include "outbox.h"
 #include "timestamp.h"
 
@@ -27,28 +26,6 @@ struct run {
 	char prefix[NAME_MAX_LEN]; /* of this user's cursors */
 };
 
-static enum bus_code open_outbox(struct bus_outbox **ret, const struct adapter_context *ctx,
-				 bool create, int wait_ms, struct bus_err *err)
-{
-	char *directory = bus_conf_outbox_dir(ctx->conf, ctx->service->name);
-	const struct bus_outbox_params params = {
-		.directory = directory,
-		.name = ctx->service->origin,
-		.environment = ctx->conf->environment,
-		.service = ctx->service->name,
-		.max_event_size = ctx->conf->max_event_size,
-		.create = create,
-		.wait_ms = wait_ms,
-	};
-	enum bus_code rc;
-
-	if (!directory)
-		return bus_fail(err, BUS_E_NOMEM, "outbox: out of memory");
-	rc = bus_outbox_open(ret, &params, err);
-	free(directory);
-	return rc;
-}
-
 enum bus_code deferred_store(const struct adapter_context *ctx, const struct adapter_hook *hook,
 			     const struct adapter_capture *capture, int wait_ms,
 			     struct bus_err *err)
@@ -60,7 +37,7 @@ enum bus_code deferred_store(const struct adapter_context *ctx, const struct ada
 
 	snprintf(id, sizeof(id), "%u/%020" PRId64 "-%d", (unsigned int)getuid(), bus_time_now(),
 		 (int)getpid());
-	rc = open_outbox(&box, ctx, true, wait_ms, err);
+	rc = store_open(&box, ctx, true, wait_ms, err);
 	if (!rc)
 		rc = bus_outbox_begin(box, err);
 	if (!rc && capture->input.len) {
@@ -75,52 +52,6 @@ enum bus_code deferred_store(const struct adapter_context *ctx, const struct ada
 	if (!rc)
 		rc = bus_outbox_commit(box, err);
 	bus_outbox_close(box);
-	return rc;
-}
-
-/* err says why.  number tells apart what is rejected of one input. */
-static enum bus_code keep_rejected(struct run *run, const char *name, size_t number,
-				   const char *raw, size_t len, struct bus_err *err)
-{
-	struct bus_buf value = BUS_BUF_INIT(ADAPTER_INPUT_MAX);
-	char kept[NAME_MAX_LEN * 2];
-	enum bus_code rc;
-
-	snprintf(kept, sizeof(kept), "%s-rejected/%s-%zu", run->hook->name,
-		 name + strlen(run->hook->name) + 1, number);
-	say(LOG_ERR, "%s cannot become an event and is kept as %s in the outbox: %s", name, kept,
-	    err->text);
-	bus_buf_printf(&value, "%s\n", err->text);
-	bus_buf_add(&value, raw, len);
-	rc = bus_buf_check(&value, kept, err);
-	if (!rc)
-		rc = bus_outbox_cursor_set(run->box, kept, value.p, value.len, err);
-	bus_buf_finish(&value);
-	return rc;
-}
-
-static enum bus_code append_all(struct run *run, const char *name, struct adapter_batch *batch,
-				struct bus_err *err)
-{
-	enum bus_code rc = BUS_OK;
-	uint64_t id;
-	size_t i;
-
-	for (i = 0; i < batch->count && !rc; i++) {
-		const struct adapter_event *event = &batch->event[i];
-		const struct bus_draft draft = {
-			.type = event->type,
-			.subject = event->subject,
-			.time_us = event->time_us,
-			.data = event->data.p,
-			.data_len = event->data.len,
-		};
-
-		rc = bus_outbox_append(run->box, &draft, &id, err);
-		if (rc == BUS_E_DATA)
-			rc = keep_rejected(run, name, event->number, event->raw, strlen(event->raw),
-					   err);
-	}
 	return rc;
 }
 
@@ -139,6 +70,12 @@ static enum bus_code check_cursor(struct run *run, const char *name, const char 
 	return rc;
 }
 
+/* <uid>/<time>-<pid> */
+static const char *id_of(const struct run *run, const char *name)
+{
+	return name + strlen(run->hook->name) + 1;
+}
+
 /* Events in, input out: one transaction.  converted BUS_E_DATA: the whole input is put aside. */
 static enum bus_code replace(struct run *run, const char *name, const char *input, size_t len,
 			     struct adapter_batch *batch, enum bus_code converted,
@@ -152,9 +89,9 @@ static enum bus_code replace(struct run *run, const char *name, const char *inpu
 		rc = check_cursor(run, name, input, len, err);
 	if (!rc && converted == BUS_E_DATA) {
 		*err = reason;
-		rc = keep_rejected(run, name, 0, input, len, err);
+		rc = store_reject(run->box, run->hook->name, id_of(run, name), 0, input, len, err);
 	} else if (!rc) {
-		rc = append_all(run, name, batch, err);
+		rc = store_batch(run->box, run->hook->name, id_of(run, name), batch, err);
 	}
 	if (!rc)
 		rc = bus_outbox_cursor_set(run->box, name, batch->rest.p, batch->rest.len, err);
@@ -173,7 +110,7 @@ static enum bus_code convert_first(struct run *run, struct bus_err *err)
 	size_t len;
 
 	batch_init(&batch);
-	rc = bus_outbox_cursor_first(run->box, run->prefix, &name, err);
+	rc = bus_outbox_cursor_next(run->box, run->prefix, NULL, &name, err);
 	if (!rc && !name)
 		rc = BUS_E_NO;
 	if (!rc)
@@ -222,7 +159,7 @@ static enum bus_code take_turn(const struct run *run, bool wait, int *ret_fd, st
 static enum bus_code has_input(struct run *run, bool *ret, struct bus_err *err)
 {
 	char *name = NULL;
-	enum bus_code rc = bus_outbox_cursor_first(run->box, run->prefix, &name, err);
+	enum bus_code rc = bus_outbox_cursor_next(run->box, run->prefix, NULL, &name, err);
 
 	*ret = name != NULL;
 	free(name);
@@ -235,7 +172,7 @@ static enum bus_code convert_all(struct run *run, struct bus_err *err)
 	enum bus_code rc = BUS_OK;
 
 	if (!run->box)
-		rc = open_outbox(&run->box, run->ctx, false, WAIT_MS, err);
+		rc = store_open(&run->box, run->ctx, false, WAIT_MS, err);
 	while (!rc)
 		rc = convert_first(run, err);
 	return rc;

@@ -308,12 +308,13 @@ static void cursors_change_together_with_events(void)
 	free(dir);
 }
 
-static void check_first(struct bus_outbox *box, const char *prefix, const char *expected)
+static void check_next(struct bus_outbox *box, const char *prefix, const char *after,
+		       const char *expected)
 {
 	char *name = (char *)1;
 	struct bus_err err;
 
-	CHECK_CODE(bus_outbox_cursor_first(box, prefix, &name, &err), BUS_OK, &err);
+	CHECK_CODE(bus_outbox_cursor_next(box, prefix, after, &name, &err), BUS_OK, &err);
 	CHECK_TEXT(name, expected);
 	free(name);
 }
@@ -329,12 +330,16 @@ static void cursors_are_found_by_prefix(void)
 	CHECK(bus_outbox_cursor_set(box, "todo/a%_", "a\0b", 3, &err) == BUS_OK);
 	CHECK(bus_outbox_cursor_set(box, "x", "1", 1, &err) == BUS_OK);
 	CHECK(bus_outbox_commit(box, &err) == BUS_OK);
-	check_first(box, "todo/", "todo/a%_");
-	check_first(box, "todo/b", "todo/b");
-	check_first(box, "todo/c", NULL);
-	check_first(box, "t%", NULL);
-	check_first(box, "", "todo/a%_");
-	check_first(box, "y", NULL);
+	check_next(box, "todo/", NULL, "todo/a%_");
+	check_next(box, "todo/b", NULL, "todo/b");
+	check_next(box, "todo/c", NULL, NULL);
+	check_next(box, "t%", NULL, NULL);
+	check_next(box, "", NULL, "todo/a%_");
+	check_next(box, "y", NULL, NULL);
+	check_next(box, "todo/", "todo/a%_", "todo/b");
+	check_next(box, "todo/", "todo/b", NULL);
+	check_next(box, "todo/", "todo/", "todo/a%_");
+	check_next(box, "x", "a", "x");
 	bus_outbox_close(box);
 	free(dir);
 }
