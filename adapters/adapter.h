@@ -121,11 +121,12 @@ struct watch;
 
 struct adapter_input {
 	const char *name;    /* "edit-log": begins the names of its cursors */
-	const char *option;  /* the option of debmsg.conf that turns it on */
+	const char *option;  /* of debmsg.conf: turns it on; NULL: open() knows, see there */
 	const char *summary; /* for --help */
 
 	/*
-	 * Called only where the option is set.  Reads its cursors; where there
+	 * Called only where the option is set; BUS_E_NO says that the input is
+	 * not configured after all.  Reads its cursors; where there
 	 * are none it begins with what is there already, or after it, as
 	 * watch_from_start() says.
 	 */
@@ -133,7 +134,9 @@ struct adapter_input {
 
 	/*
 	 * At most about batch_is_full() much; more stays for the next call.
-	 * Nothing new is BUS_OK and an empty batch.  BUS_E_TEMP: again later.
+	 * Nothing new is BUS_OK (or BUS_E_NO) and an empty batch.  BUS_E_CONFIG
+	 * and BUS_E_BUG end the program; after any other failure it is tried
+	 * again later.
 	 */
 	enum bus_code (*read)(void *input, struct adapter_batch *batch, struct bus_err *err);
 	enum bus_code (*stored)(void *input, struct bus_err *err); /* may be NULL */

@@ -7,6 +7,7 @@
 #include "adapters/adapter.h"
 #include "adapters/common/hook_main.h"
 #include "adapters/common/say.h"
+#include "adapters/common/watch_main.h"
 
 /* A standard stream that is closed would be the next file we open. */
 static void open_standard_streams(void)
@@ -27,5 +28,5 @@ int main(int argc, char **argv)
 	open_standard_streams();
 	signal(SIGPIPE, SIG_IGN);
 	say_open(adapter->program);
-	return hook_main(adapter, argc, argv);
+	return adapter->hook ? hook_main(adapter, argc, argv) : watch_main(adapter, argc, argv);
 }

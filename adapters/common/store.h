@@ -25,7 +25,7 @@ enum bus_code store_batch(struct bus_outbox *box, const char *input, const char 
 			  const struct adapter_batch *batch, struct bus_err *err);
 
 /* Keeps one thing that cannot be an event; *err says why. */
-enum bus_code store_reject(struct bus_outbox *box, const char *input, const char *id,
-			   size_t number, const void *raw, size_t len, struct bus_err *err);
+enum bus_code store_reject(struct bus_outbox *box, const char *input, const char *id, size_t number,
+			   const void *raw, size_t len, struct bus_err *err);
 
 #endif

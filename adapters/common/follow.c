@@ -1,0 +1,400 @@
+#include "config.h"
+
+#include "adapters/common/follow.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "adapters/common/follow_mark.h"
+#include "adapters/common/say.h"
+
+enum { READ_SIZE = 64 * 1024, BUFFER_SIZE = FOLLOW_LINE_MAX + READ_SIZE };
+
+struct follow {
+	char *path;
+	bool skip_present; /* never read, and to begin after what is there */
+	int fd;		   /* -1: no file yet */
+	bool is_rotated;   /* fd is the rest of a file that has another name now */
+	struct follow_position at;
+	char *buffer; /* what is at `at` begins at `begin`, and `have` bytes are there */
+	size_t begin, have;
+	size_t scanned;	  /* of them: no LF is in these */
+	uint64_t skipped; /* bytes of a line over the limit, behind what is in the buffer */
+	size_t line_len;  /* of the line given last, its LF included: not yet passed */
+	bool line_is_cut;
+};
+
+/* -- positions -- */
+
+void follow_tell(const struct follow *follow, struct follow_position *ret)
+{
+	*ret = follow->at;
+	if (follow->line_len)
+		follow_mark_pass(ret, follow->buffer + follow->begin, follow->line_len - 1,
+				 follow->line_len + follow->skipped, follow->line_is_cut);
+}
+
+void follow_position_write(struct bus_buf *out, const struct follow_position *position)
+{
+	const unsigned char *const hash[] = { position->first, position->line, position->mark };
+	size_t i, j;
+
+	bus_buf_printf(out, "1 %" PRIu64, position->offset);
+	for (i = 0; i < 3; i++) {
+		bus_buf_puts(out, " ");
+		for (j = 0; j < sizeof(position->mark); j++)
+			bus_buf_printf(out, "%02x", hash[i][j]);
+	}
+}
+
+static bool read_hash(unsigned char hash[32], const char *text)
+{
+	size_t i;
+
+	if (strlen(text) != 64)
+		return false;
+	for (i = 0; i < 32; i++)
+		if (sscanf(text + 2 * i, "%2hhx", &hash[i]) != 1)
+			return false;
+	return true;
+}
+
+static bool read_position(struct follow_position *ret, const char *text, size_t len)
+{
+	char hash[3][65], copy[300];
+	int used = 0;
+
+	if (len >= sizeof(copy))
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return sscanf(copy, "1 %" SCNu64 " %64[0-9a-f] %64[0-9a-f] %64[0-9a-f]%n", &ret->offset,
+		      hash[0], hash[1], hash[2], &used) == 4 &&
+	       (size_t)used == len && read_hash(ret->first, hash[0]) &&
+	       read_hash(ret->line, hash[1]) && read_hash(ret->mark, hash[2]);
+}
+
+/* -- which file, and where in it -- */
+
+/* BUS_E_NO where there is none. */
+static enum bus_code open_file(int *ret, const char *path, struct bus_err *err)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return bus_fail(err, errno == ENOENT ? BUS_E_NO : BUS_E_TEMP, "%s: %s", path,
+				strerror(errno));
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return bus_fail(err, BUS_E_TEMP, "%s: not a regular file", path);
+	}
+	*ret = fd;
+	return BUS_OK;
+}
+
+static void use_file(struct follow *follow, int fd, bool is_rotated)
+{
+	if (follow->fd >= 0)
+		close(follow->fd);
+	follow->fd = fd;
+	follow->is_rotated = is_rotated;
+	follow->begin = 0;
+	follow->have = 0;
+	follow->scanned = 0;
+	follow->skipped = 0;
+}
+
+static void use_from_start(struct follow *follow, int fd)
+{
+	use_file(follow, fd, false);
+	memset(&follow->at, 0, sizeof(follow->at));
+}
+
+static bool is_compressed(const char *name)
+{
+	static const char *const suffix[] = { ".gz", ".xz", ".bz2", ".zst" };
+	size_t i, len = strlen(name), n;
+
+	for (i = 0; i < sizeof(suffix) / sizeof(*suffix); i++) {
+		n = strlen(suffix[i]);
+		if (len > n && strcmp(name + len - n, suffix[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The file beside ours in which our position is; *ret -1: none. */
+static enum bus_code find_rotated(int *ret, const struct follow *follow, struct bus_err *err)
+{
+	const char *slash = strrchr(follow->path, '/');
+	const char *base = slash ? slash + 1 : follow->path;
+	const size_t len = strlen(base), dir_len = (size_t)(base - follow->path);
+	const struct dirent *entry;
+	enum bus_code rc = BUS_OK;
+	char *path = NULL;
+	DIR *dir;
+	int fd;
+
+	*ret = -1;
+	path = strndup(dir_len ? follow->path : ".", dir_len ? dir_len : 1);
+	dir = path ? opendir(path) : NULL;
+	free(path);
+	while (dir && *ret < 0 && !rc && (entry = readdir(dir)) != NULL) {
+		if (strncmp(entry->d_name, base, len) != 0 || !entry->d_name[len] ||
+		    is_compressed(entry->d_name))
+			continue;
+		if (asprintf(&path, "%.*s%s", (int)dir_len, follow->path, entry->d_name) < 0) {
+			rc = bus_fail(err, BUS_E_NOMEM, "%s: out of memory", follow->path);
+			break;
+		}
+		if (open_file(&fd, path, NULL) == BUS_OK) {
+			if (follow_mark_is_at(fd, &follow->at))
+				*ret = fd;
+			else
+				close(fd);
+		}
+		free(path);
+	}
+	if (dir)
+		closedir(dir);
+	return rc;
+}
+
+/* Our position is not in the file any more: has it been edited, or is it another one? */
+static enum bus_code use_changed(struct follow *follow, int fd, struct bus_err *err)
+{
+	struct follow_position found;
+	enum bus_code rc;
+	int rotated = -1;
+
+	if (follow_mark_find(fd, &follow->at, &found)) {
+		follow->at = found;
+		use_file(follow, fd, false);
+		return BUS_OK;
+	}
+	rc = find_rotated(&rotated, follow, err);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	if (rotated >= 0) {
+		close(fd);
+		use_file(follow, rotated, true);
+	} else if (follow_mark_has_first(fd, &follow->at)) {
+		follow_mark_clip(fd, &follow->at);
+		say(LOG_WARNING,
+		    "%s: the last lines that were read are gone from it; going on behind byte "
+		    "%" PRIu64,
+		    follow->path, follow->at.offset);
+		use_file(follow, fd, false);
+	} else {
+		say(LOG_NOTICE, "%s: begun anew; reading it from its start", follow->path);
+		use_from_start(follow, fd);
+	}
+	return BUS_OK;
+}
+
+/* Finds our position again: in the file, or in one it was renamed to. */
+static enum bus_code locate(struct follow *follow, struct bus_err *err)
+{
+	int fd = -1, rotated = -1;
+	enum bus_code rc = open_file(&fd, follow->path, err);
+
+	if (rc && rc != BUS_E_NO)
+		return rc;
+	if (rc == BUS_E_NO) {
+		if (!follow->at.offset)
+			return rc;
+		rc = find_rotated(&rotated, follow, err);
+		if (rotated >= 0)
+			use_file(follow, rotated, true);
+		return rc ? rc : rotated >= 0 ? BUS_OK : BUS_E_NO;
+	}
+	if (follow->skip_present)
+		follow_mark_at_end(fd, &follow->at);
+	follow->skip_present = false;
+	if (!follow->at.offset || follow_mark_is_at(fd, &follow->at)) {
+		use_file(follow, fd, false);
+		return BUS_OK;
+	}
+	return use_changed(follow, fd, err);
+}
+
+/* Is another file, or another content, in the place of the one we have read to its end? */
+static bool is_replaced(const struct follow *follow)
+{
+	struct stat now, ours;
+
+	if (stat(follow->path, &now) != 0 || fstat(follow->fd, &ours) != 0)
+		return false;
+	if (now.st_dev == ours.st_dev && now.st_ino == ours.st_ino)
+		return (uint64_t)now.st_size < follow->at.offset + follow->have + follow->skipped;
+	return now.st_size > 0;
+}
+
+/* The file at hand is read to its end, and another one is there. */
+static enum bus_code next_file(struct follow *follow, struct bus_err *err)
+{
+	enum bus_code rc;
+	int fd = -1;
+
+	if (!follow->is_rotated) {
+		close(follow->fd);
+		follow->fd = -1;
+		return locate(follow, err);
+	}
+	rc = open_file(&fd, follow->path, err);
+	if (!rc)
+		use_from_start(follow, fd);
+	return rc;
+}
+
+/* -- lines -- */
+
+/* BUS_E_NO: nothing more is there. */
+static enum bus_code fill(struct follow *follow, struct bus_err *err)
+{
+	const uint64_t offset = follow->at.offset + follow->have + follow->skipped;
+	ssize_t n;
+
+	memmove(follow->buffer, follow->buffer + follow->begin, follow->have);
+	follow->begin = 0;
+	n = pread(follow->fd, follow->buffer + follow->have, BUFFER_SIZE - follow->have,
+		  (off_t)offset);
+	if (n < 0)
+		return bus_fail(err, BUS_E_TEMP, "%s: %s", follow->path, strerror(errno));
+	follow->have += (size_t)n;
+	return n ? BUS_OK : BUS_E_NO;
+}
+
+/* At the end of the file: BUS_OK if there is more to read after all. */
+static enum bus_code at_end(struct follow *follow, bool *ret_is_last, struct bus_err *err)
+{
+	enum bus_code rc;
+
+	if (!is_replaced(follow))
+		return BUS_E_NO;
+	rc = fill(follow, err); /* once more, for what came before it was replaced */
+	if (rc != BUS_E_NO)
+		return rc;
+	/* nobody will complete what is left of it */
+	*ret_is_last = follow->have > 0;
+	return *ret_is_last ? BUS_OK : next_file(follow, err);
+}
+
+/* The line given last is done with. */
+static void pass_line(struct follow *follow)
+{
+	const size_t len = follow->line_len;
+
+	if (!len)
+		return;
+	follow_tell(follow, &follow->at);
+	follow->begin += len < follow->have ? len : follow->have;
+	follow->have -= len < follow->have ? len : follow->have;
+	follow->scanned = 0;
+	follow->skipped = 0;
+	follow->line_len = 0;
+	follow->line_is_cut = false;
+}
+
+static void give_line(struct follow *follow, size_t len, struct follow_line *ret)
+{
+	const size_t shown = len < FOLLOW_LINE_MAX ? len : FOLLOW_LINE_MAX;
+	char *line = follow->buffer + follow->begin;
+
+	follow->line_len = len + 1;
+	follow->line_is_cut = follow->skipped > 0 || len > FOLLOW_LINE_MAX;
+	line[shown] = '\0';
+	ret->p = line;
+	ret->len = shown;
+	ret->offset = follow->at.offset;
+	ret->is_cut = follow->line_is_cut;
+}
+
+/* Makes room in the middle of a line that is too long: its end is what counts. */
+static void skip_excess(struct follow *follow)
+{
+	if (follow->have < BUFFER_SIZE)
+		return; /* fill() has room then */
+	follow->skipped += follow->have - FOLLOW_LINE_MAX;
+	follow->have = FOLLOW_LINE_MAX;
+	follow->scanned = FOLLOW_LINE_MAX;
+}
+
+enum bus_code follow_next(struct follow *follow, struct follow_line *ret, struct bus_err *err)
+{
+	bool is_last = false;
+	enum bus_code rc;
+	char *begin, *end;
+
+	pass_line(follow);
+	for (;;) {
+		rc = follow->fd < 0 ? locate(follow, err) : BUS_OK;
+		if (rc)
+			return rc;
+		begin = follow->buffer + follow->begin;
+		end = memchr(begin + follow->scanned, '\n', follow->have - follow->scanned);
+		if (end || is_last) {
+			give_line(follow, end ? (size_t)(end - begin) : follow->have, ret);
+			return BUS_OK;
+		}
+		follow->scanned = follow->have;
+		skip_excess(follow);
+		rc = fill(follow, err);
+		if (rc == BUS_E_NO)
+			rc = at_end(follow, &is_last, err);
+		if (rc)
+			return rc;
+	}
+}
+
+/* -- life -- */
+
+enum bus_code follow_open(struct follow **ret, const char *path, const char *position, size_t len,
+			  bool from_start, struct bus_err *err)
+{
+	struct follow *follow = calloc(1, sizeof(*follow));
+	enum bus_code rc = BUS_OK;
+
+	if (!follow)
+		return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", path);
+	follow->fd = -1;
+	follow->path = strdup(path);
+	follow->buffer = malloc(BUFFER_SIZE + 1);
+	if (!follow->path || !follow->buffer)
+		rc = bus_fail(err, BUS_E_NOMEM, "%s: out of memory", path);
+	else if (position && !read_position(&follow->at, position, len))
+		rc = bus_fail(err, BUS_E_DATA, "%s: the stored position is not one of this version",
+			      path);
+	follow->skip_present = !position && !from_start;
+	if (!rc)
+		rc = locate(follow, err);
+	follow->skip_present = false; /* what comes into being from now on is new */
+	if (rc && rc != BUS_E_NO) {
+		follow_close(follow);
+		return rc;
+	}
+	*ret = follow;
+	return BUS_OK;
+}
+
+void follow_close(struct follow *follow)
+{
+	if (!follow)
+		return;
+	if (follow->fd >= 0)
+		close(follow->fd);
+	free(follow->path);
+	free(follow->buffer);
+	free(follow);
+}

@@ -1,0 +1,441 @@
+#include "config.h"
+
+#include "adapters/common/watch_main.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "adapters/common/say.h"
+#include "adapters/common/store.h"
+#include "adapters/common/watch_private.h"
+#include "backoff.h"
+#include "timestamp.h"
+
+enum { OUTBOX_WAIT_MS = 60000, LOOK_AROUND_MS = 60000 };
+
+struct options {
+	const char *config;
+	bool once, from_start;
+};
+
+static volatile sig_atomic_t is_told_to_end;
+
+static void end(int signal_number)
+{
+	(void)signal_number;
+	is_told_to_end = 1;
+}
+
+/* Only while it waits does a signal reach the process: a step is whole or not begun. */
+static void catch_signals(sigset_t *ret_waiting)
+{
+	const struct sigaction action = { .sa_handler = end };
+	sigset_t ours;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGINT);
+	sigprocmask(SIG_BLOCK, &ours, ret_waiting);
+	sigdelset(ret_waiting, SIGTERM);
+	sigdelset(ret_waiting, SIGINT);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+}
+
+static bool should_end(void)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	return is_told_to_end || sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT);
+}
+
+/* -- options -- */
+
+static void print_help(const struct adapter *adapter)
+{
+	const struct adapter_input *input;
+
+	printf("usage: %s [-c FILE] [--once] [--from-start | --from-now]\n"
+	       "\n"
+	       "Watches what %s writes and puts what happens on the message bus.\n"
+	       "\n"
+	       "inputs, each with the option of debmsg.conf that turns it on:\n",
+	       adapter->program, adapter->service);
+	for (input = adapter->input; input->name; input++)
+		printf("  %-14s %s%s%s%s\n", input->name, input->summary, input->option ? " (" : "",
+		       input->option ? input->option : "", input->option ? ")" : "");
+	printf("\n"
+	       "  -c, --config FILE  configuration (else $DEBMSG_CONF, or\n"
+	       "                     " SYSCONFDIR "/debmsg/debmsg.conf)\n"
+	       "      --once         end when there is nothing more to read\n"
+	       "      --from-start   announce also what an input has when it is read for the\n"
+	       "                     first time\n"
+	       "      --from-now     do not (the default)\n"
+	       "      --help, --version\n"
+	       "\n"
+	       "Exit status: 0, 64 usage, 75 try again later, 78 configuration.\n"
+	       "See %s(1).\n",
+	       adapter->program);
+}
+
+static int usage(const struct adapter *adapter, const char *what)
+{
+	fprintf(stderr, "%s: %s; try %s --help\n", adapter->program, what, adapter->program);
+	return EX_USAGE;
+}
+
+/* -1: go on; otherwise the exit status. */
+static int parse_options(struct options *ret, const struct adapter *adapter, int argc, char **argv)
+{
+	static const struct option table[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "once", no_argument, NULL, 'o' },
+		{ "from-start", no_argument, NULL, 's' },
+		{ "from-now", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool from_now = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:", table, NULL)) != -1)
+		switch (c) {
+		case 'c':
+			ret->config = optarg;
+			break;
+		case 'o':
+			ret->once = true;
+			break;
+		case 's':
+			ret->from_start = true;
+			break;
+		case 'n':
+			from_now = true;
+			break;
+		case 'h':
+			print_help(adapter);
+			return EX_OK;
+		case 'v':
+			printf("%s %s\n", adapter->program, PACKAGE_VERSION);
+			return EX_OK;
+		default: /* getopt_long() has named the option */
+			return usage(adapter, "unknown option or missing value");
+		}
+	if (argv[optind])
+		return usage(adapter, "it takes no operands");
+	if (ret->from_start && from_now)
+		return usage(adapter, "--from-start or --from-now, not both");
+	return -1;
+}
+
+/* -- what is watched -- */
+
+static enum bus_code find_inputs(struct watcher *watcher, const struct adapter *adapter,
+				 struct bus_err *err)
+{
+	const struct adapter_input *input;
+	size_t n = 0;
+
+	for (input = adapter->input; input->name; input++)
+		n++;
+	watcher->watch = calloc(n, sizeof(*watcher->watch));
+	if (!watcher->watch)
+		return bus_fail(err, BUS_E_NOMEM, "out of memory");
+	for (input = adapter->input; input->name; input++) {
+		if (input->option && !bus_conf_option_list(watcher->ctx.service, input->option))
+			continue;
+		watcher->watch[watcher->count].watcher = watcher;
+		watcher->watch[watcher->count].input = input;
+		watcher->watch[watcher->count++].is_awake = true;
+	}
+	return BUS_OK;
+}
+
+/* Some inputs know only in their open() that they are not configured. */
+static void turn_off(struct watch *watch)
+{
+	watch_clear(watch);
+	watch->is_off = true;
+	watch->is_awake = false;
+	watch->watcher->off_count++;
+}
+
+static enum bus_code nothing_configured(const struct watcher *watcher, struct bus_err *err)
+{
+	return bus_fail(err, BUS_E_CONFIG,
+			"%s: service \"%s\" has none of the options that name an input; see %s "
+			"--help",
+			watcher->ctx.conf->path, watcher->ctx.service->name, watcher->ctx.program);
+}
+
+/* BUS_E_HELD: another process watches this service. */
+static enum bus_code take_lock(struct watcher *watcher, struct bus_err *err)
+{
+	char *directory = bus_conf_outbox_dir(watcher->ctx.conf, watcher->ctx.service->name);
+	enum bus_code rc = BUS_OK;
+	char *path = NULL;
+
+	if (!directory || asprintf(&path, "%s/%s.lock", directory, watcher->ctx.program) < 0) {
+		free(directory);
+		return bus_fail(err, BUS_E_NOMEM, "out of memory");
+	}
+	watcher->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (watcher->lock < 0)
+		rc = bus_fail(err, BUS_E_TEMP, "%s: %s", path, strerror(errno));
+	else if (flock(watcher->lock, LOCK_EX | LOCK_NB) != 0)
+		rc = bus_fail(err, errno == EWOULDBLOCK ? BUS_E_HELD : BUS_E_TEMP,
+			      errno == EWOULDBLOCK ? "%s: another %s holds it" : "%s: %s: flock",
+			      path, watcher->ctx.program);
+	free(directory);
+	free(path);
+	return rc;
+}
+
+/* -- the loop -- */
+
+/* Reads whatever is awake until nothing is, one step of each input in turn. */
+static enum bus_code read_awake(struct watcher *watcher, bool *ret_failed, struct bus_err *err)
+{
+	bool any = true;
+	enum bus_code rc;
+	size_t i;
+
+	while (any && !should_end()) {
+		any = false;
+		for (i = 0; i < watcher->count && !should_end(); i++) {
+			struct watch *watch = &watcher->watch[i];
+
+			if (!watch->is_awake || watch->retry_us > bus_time_mono())
+				continue;
+			rc = watch_step(watch, err);
+			if (rc == BUS_E_NO) {
+				turn_off(watch);
+				continue;
+			}
+			if (rc)
+				return rc;
+			*ret_failed = *ret_failed || watch->has_failed;
+			any = any || watch->is_awake;
+		}
+	}
+	return watcher->off_count < watcher->count ? BUS_OK : nothing_configured(watcher, err);
+}
+
+/* Until when to wait; wakes those whose time has come. */
+static int64_t next_time(struct watcher *watcher, int64_t now_us, int64_t until_us)
+{
+	size_t i;
+
+	for (i = 0; i < watcher->count; i++) {
+		struct watch *watch = &watcher->watch[i];
+		int64_t *const due[] = { &watch->timer_us, &watch->retry_us };
+		size_t j;
+
+		for (j = 0; j < 2; j++) {
+			if (*due[j] && *due[j] <= now_us) {
+				*due[j] = 0;
+				watch->is_awake = true;
+			}
+			if (*due[j] && *due[j] < until_us)
+				until_us = *due[j];
+		}
+		if (watch->is_awake && !watch->retry_us)
+			until_us = now_us;
+	}
+	return until_us;
+}
+
+static struct pollfd *make_pollfds(const struct watcher *watcher, size_t *ret_count)
+{
+	size_t i, j, n = 1;
+	struct pollfd *fds;
+
+	for (i = 0; i < watcher->count; i++)
+		n += watcher->watch[i].fd_count;
+	fds = calloc(n, sizeof(*fds));
+	if (!fds)
+		return NULL;
+	fds[0].fd = watcher->inotify;
+	*ret_count = n;
+	for (n = 1, i = 0; i < watcher->count; i++)
+		for (j = 0; j < watcher->watch[i].fd_count; j++)
+			fds[n++].fd = watcher->watch[i].fd[j];
+	for (i = 0; i < n; i++)
+		fds[i].events = POLLIN;
+	return fds;
+}
+
+static void wake_descriptors(struct watcher *watcher, const struct pollfd *fds)
+{
+	size_t i, j, n = 1;
+
+	for (i = 0; i < watcher->count; i++)
+		for (j = 0; j < watcher->watch[i].fd_count; j++)
+			if (fds[n++].revents)
+				watcher->watch[i].is_awake = true;
+}
+
+static enum bus_code wait_for_news(struct watcher *watcher, const sigset_t *waiting,
+				   int64_t until_us, struct bus_err *err)
+{
+	const int64_t left_us = until_us - bus_time_mono();
+	struct timespec timeout = { 0, 0 };
+	struct pollfd *fds;
+	size_t count = 0;
+
+	if (left_us > 0) {
+		timeout.tv_sec = (time_t)(left_us / 1000000);
+		timeout.tv_nsec = (long)(left_us % 1000000) * 1000;
+	}
+	fds = make_pollfds(watcher, &count);
+	if (!fds)
+		return bus_fail(err, BUS_E_NOMEM, "out of memory");
+	if (ppoll(fds, count, &timeout, waiting) > 0) {
+		wake_descriptors(watcher, fds);
+		if (fds[0].revents)
+			watch_take_inotify(watcher);
+	}
+	free(fds);
+	return BUS_OK;
+}
+
+/* Once a minute, for what no event told: see common/watch.h. */
+static void look_around(struct watcher *watcher)
+{
+	size_t i;
+
+	for (i = 0; i < watcher->count; i++) {
+		watch_find_directories(&watcher->watch[i]);
+		watcher->watch[i].is_awake = !watcher->watch[i].is_off;
+	}
+}
+
+static enum bus_code watch_all(struct watcher *watcher, const sigset_t *waiting,
+			       struct bus_err *err)
+{
+	int64_t look_us = bus_time_mono() + (int64_t)LOOK_AROUND_MS * 1000, now_us;
+	bool failed = false;
+	enum bus_code rc = BUS_OK;
+
+	while (!rc && !should_end()) {
+		rc = read_awake(watcher, &failed, err);
+		if (rc || watcher->once)
+			break;
+		now_us = bus_time_mono();
+		if (now_us >= look_us) {
+			look_around(watcher);
+			look_us = now_us + (int64_t)LOOK_AROUND_MS * 1000;
+			continue;
+		}
+		rc = wait_for_news(watcher, waiting, next_time(watcher, now_us, look_us), err);
+	}
+	if (!rc && watcher->once && failed)
+		rc = bus_fail(err, BUS_E_TEMP, "not everything could be read; see above");
+	return rc;
+}
+
+/* An outbox that cannot be had at the moment is awaited; services start in any order. */
+static enum bus_code open_outbox(struct watcher *watcher, const sigset_t *waiting,
+				 struct bus_err *err)
+{
+	unsigned int attempt = 0;
+	enum bus_code rc;
+
+	for (;;) {
+		rc = store_open(&watcher->box, &watcher->ctx, true, OUTBOX_WAIT_MS, err);
+		if ((rc != BUS_E_TEMP && rc != BUS_E_NOMEM) || watcher->once || should_end())
+			return rc;
+		if (!attempt)
+			say(LOG_ERR, "%s; trying again until it works", err->text);
+		rc = wait_for_news(watcher, waiting,
+				   bus_time_mono() + (int64_t)bus_backoff_ms(attempt++) * 1000,
+				   err);
+		if (rc)
+			return rc;
+	}
+}
+
+static void report(const struct watcher *watcher)
+{
+	size_t i;
+
+	for (i = 0; watcher->once && i < watcher->count; i++)
+		if (!watcher->watch[i].is_off)
+			say(LOG_INFO, "%s: %" PRIu64 " events, %" PRIu64 " rejected",
+			    watcher->watch[i].input->name, watcher->watch[i].events,
+			    watcher->watch[i].rejects);
+}
+
+static enum bus_code run(struct watcher *watcher, const struct adapter *adapter,
+			 struct bus_err *err)
+{
+	sigset_t waiting;
+	enum bus_code rc;
+
+	catch_signals(&waiting);
+	rc = find_inputs(watcher, adapter, err);
+	if (!rc && !watcher->count)
+		rc = nothing_configured(watcher, err);
+	if (!rc && watcher->inotify < 0)
+		rc = bus_fail(err, BUS_E_TEMP, "inotify: %s; raise fs.inotify.max_user_instances",
+			      strerror(errno));
+	if (!rc)
+		rc = open_outbox(watcher, &waiting, err);
+	if (!rc)
+		rc = take_lock(watcher, err);
+	if (!rc)
+		rc = watch_all(watcher, &waiting, err);
+	if (!rc)
+		report(watcher);
+	return rc;
+}
+
+int watch_main(const struct adapter *adapter, int argc, char **argv)
+{
+	struct options options = { NULL, false, false };
+	struct watcher watcher = { .ctx.program = adapter->program, .lock = -1 };
+	struct bus_conf *conf = NULL;
+	struct bus_err err;
+	enum bus_code rc;
+	int status;
+	size_t i;
+
+	status = parse_options(&options, adapter, argc, argv);
+	if (status >= 0)
+		return status;
+	watcher.once = options.once;
+	watcher.from_start = options.from_start;
+	watcher.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	rc = bus_conf_load(&conf, options.config, &err);
+	watcher.ctx.conf = conf;
+	if (!rc)
+		rc = bus_conf_service(conf, adapter->service, &watcher.ctx.service, &err);
+	if (!rc)
+		rc = run(&watcher, adapter, &err);
+	if (rc)
+		say(LOG_ERR, "%s", err.text);
+	for (i = 0; i < watcher.count; i++)
+		watch_close(&watcher.watch[i]);
+	free(watcher.watch);
+	bus_outbox_close(watcher.box);
+	bus_conf_free(conf);
+	if (watcher.inotify >= 0)
+		close(watcher.inotify);
+	if (watcher.lock >= 0)
+		close(watcher.lock);
+	return bus_code_info[rc].exit_status;
+}

@@ -1,0 +1,65 @@
+#ifndef BUS_ADAPTER_WATCH_PRIVATE_H
+#define BUS_ADAPTER_WATCH_PRIVATE_H
+
+#include "adapters/common/watch.h"
+#include "outbox.h"
+
+/*
+ * The parts of a watching process.  watch_main.c has the program and its loop,
+ * watch_step.c opens and reads one input, watch.c is what an input sees.
+ *
+ * Times are bus_time_mono()'s; 0: none.
+ */
+struct watch_directory {
+	char *path;
+	int wd; /* of inotify; -1: it is not there */
+};
+
+struct watcher;
+
+/* One input that is configured. */
+struct watch {
+	struct watcher *watcher;
+	const struct adapter_input *input;
+	void *state; /* the input's own; NULL: closed */
+	bool is_off; /* not configured */
+	bool is_awake, is_open, is_first, has_failed, shows_progress;
+	int64_t timer_us, retry_us;
+	unsigned int attempt;
+	struct watch_directory *directory;
+	size_t directory_count;
+	int *fd;
+	size_t fd_count;
+	uint64_t events, rejects; /* so far */
+};
+
+struct watcher {
+	struct adapter_context ctx;
+	struct bus_outbox *box;
+	struct watch *watch;
+	size_t count, off_count;
+	int inotify;
+	int lock; /* file descriptor */
+	bool from_start, once;
+};
+
+/* Forgets directories, descriptors and timer of an input that was closed. */
+void watch_clear(struct watch *watch);
+
+/* Looks again for directories that were not there. */
+void watch_find_directories(struct watch *watch);
+
+/* Takes what inotify has, and wakes the inputs it is about. */
+void watch_take_inotify(struct watcher *watcher);
+
+/*
+ * Opens the input where that is to be done, reads once, and stores what came.
+ * BUS_E_NO: it is not configured.  What can pass is said and tried again later;
+ * BUS_E_CONFIG and BUS_E_BUG are the end.
+ */
+enum bus_code watch_step(struct watch *watch, struct bus_err *err);
+
+/* So that it can be opened anew. */
+void watch_close(struct watch *watch);
+
+#endif

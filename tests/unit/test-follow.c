@@ -1,0 +1,394 @@
+#include "config.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adapters/common/follow.h"
+#include "adapters/common/snapshot.h"
+#include "check.h"
+
+/* A log, and where its reader's position is "stored". */
+static char *path, *old;
+static char stored[400];
+
+static void begin(void)
+{
+	free(path);
+	free(old);
+	path = check_path("log");
+	old = check_path("log.1");
+	check_remove(path);
+	check_remove(old);
+	stored[0] = '\0';
+}
+
+static void append_bytes(const char *bytes, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT, 0600);
+
+	CHECK_NEED(fd >= 0);
+	CHECK(write(fd, bytes, len) == (ssize_t)len);
+	close(fd);
+}
+
+static void append(const char *text)
+{
+	append_bytes(text, strlen(text));
+}
+
+static struct follow *open_log(bool from_start)
+{
+	struct follow *follow = NULL;
+	struct bus_err err;
+
+	CHECK_CODE(follow_open(&follow, path, *stored ? stored : NULL, strlen(stored), from_start,
+			       &err),
+		   BUS_OK, &err);
+	CHECK_NEED(follow != NULL);
+	return follow;
+}
+
+/* Reads what is there and stores the position; the lines, each with a ';' behind it. */
+static void expect(struct follow *follow, const char *lines)
+{
+	struct bus_buf got = BUS_BUF_INIT(1 << 20), text = BUS_BUF_INIT(sizeof(stored));
+	struct follow_position position;
+	struct follow_line line;
+	struct bus_err err;
+	enum bus_code rc;
+
+	bus_buf_puts(&got, "");
+	while ((rc = follow_next(follow, &line, &err)) == BUS_OK)
+		bus_buf_printf(&got, "%.*s%s;", line.len > 40 ? 5 : (int)line.len, line.p,
+			       line.is_cut ? "(cut)" : "");
+	CHECK_CODE(rc, BUS_E_NO, &err);
+	CHECK_TEXT(got.p, lines);
+	follow_tell(follow, &position);
+	follow_position_write(&text, &position);
+	snprintf(stored, sizeof(stored), "%s", text.p);
+	bus_buf_finish(&got);
+	bus_buf_finish(&text);
+}
+
+/* The same after a restart. */
+static void expect_again(const char *lines)
+{
+	struct follow *follow = open_log(false);
+
+	expect(follow, lines);
+	follow_close(follow);
+}
+
+static void lines_come_when_they_are_complete(void)
+{
+	struct follow *follow;
+
+	begin();
+	append("one\ntw");
+	follow = open_log(true);
+	expect(follow, "one;");
+	expect(follow, "");
+	append("o\n\nth");
+	expect(follow, "two;;");
+	append("ree\nfour\n");
+	expect(follow, "three;four;");
+	follow_close(follow);
+}
+
+static void goes_on_where_it_was(void)
+{
+	begin();
+	append("one\ntwo\nthr");
+	follow_close(open_log(true));
+	expect_again(""); /* nothing was stored: from now, behind two */
+	append("ee\nfour\n");
+	expect_again("three;four;");
+	expect_again("");
+	append("five\n");
+	expect_again("five;");
+}
+
+static void a_line_that_is_not_told_comes_again(void)
+{
+	struct follow_position before, after;
+	struct follow_line line;
+	struct follow *follow;
+
+	begin();
+	append("one\ntwo\n");
+	follow = open_log(true);
+	CHECK(follow_next(follow, &line, NULL) == BUS_OK && line.offset == 0);
+	follow_tell(follow, &before);
+	CHECK(before.offset == 4);
+	CHECK(follow_next(follow, &line, NULL) == BUS_OK && line.offset == 4);
+	follow_tell(follow, &after);
+	CHECK(after.offset == 8);
+	follow_close(follow);
+}
+
+static void what_is_there_can_be_passed_over(void)
+{
+	struct follow *follow;
+
+	begin();
+	append("one\ntwo\npart");
+	follow = open_log(false);
+	expect(follow, "");
+	append("ial\n");
+	expect(follow, "partial;");
+	follow_close(follow);
+}
+
+static void a_file_that_comes_later_is_new(void)
+{
+	struct follow *follow;
+
+	begin();
+	follow = open_log(false);
+	expect(follow, "");
+	append("one\n");
+	expect(follow, "one;");
+	follow_close(follow);
+	begin();
+	follow = open_log(false);
+	expect(follow, "");
+	follow_close(follow);
+	append("one\n");
+	expect_again("one;");
+}
+
+static void a_renamed_file_is_read_to_its_end(void)
+{
+	struct follow *follow;
+
+	begin();
+	append("one\n");
+	follow = open_log(true);
+	expect(follow, "one;");
+	append("two\nthr");
+	CHECK(rename(path, old) == 0);
+	expect(follow, "two;");
+	append("new\n");
+	expect(follow, "thr;new;"); /* nobody will complete it */
+	expect(follow, "");
+	follow_close(follow);
+	expect_again("");
+}
+
+static void a_renamed_file_is_found_again(void)
+{
+	begin();
+	append("one\n");
+	follow_close(open_log(true));
+	stored[0] = '\0';
+	append("two\n");
+	expect_again("");
+	append("three\n");
+	CHECK(rename(path, old) == 0);
+	expect_again("three;"); /* without a new one */
+	append("new\n");
+	expect_again("new;");
+	expect_again("");
+}
+
+static void a_truncated_file_is_read_from_its_start(void)
+{
+	struct follow *follow;
+
+	begin();
+	append("one\ntwo\n");
+	follow = open_log(true);
+	expect(follow, "one;two;");
+	CHECK(truncate(path, 0) == 0);
+	expect(follow, "");
+	append("new\n");
+	expect(follow, "new;");
+	CHECK(truncate(path, 0) == 0);
+	append("a much longer line than before\n");
+	follow_close(follow);
+	expect_again("a much longer line than before;");
+}
+
+static void a_copy_has_what_was_truncated(void)
+{
+	begin();
+	append("one\n");
+	expect_again("");
+	append("two\n");
+	CHECK(link(path, old) == 0); /* as good as a copy, once the other name is gone */
+	check_remove(path);
+	append("new\n");
+	expect_again("two;new;");
+}
+
+static void an_edited_file_is_not_read_twice(void)
+{
+	begin();
+	append("one\ntwo\nthree\n");
+	stored[0] = '\0';
+	expect_again("");
+	check_remove(path);
+	append("two\nthree\nfour\n");
+	expect_again("four;");
+	check_remove(path);
+	append("two\nthree\nfour\n"); /* copied back */
+	expect_again("");
+}
+
+static void a_file_that_lost_its_end_is_not_read_twice(void)
+{
+	struct follow *follow;
+
+	begin();
+	append("one\ntwo\nthree\n");
+	expect_again("");
+	CHECK(truncate(path, 8) == 0);
+	expect_again("");
+	append("four\n");
+	expect_again("four;");
+	follow = open_log(true);
+	CHECK(truncate(path, 4) == 0);
+	expect(follow, "");
+	append("five\n");
+	expect(follow, "five;");
+	follow_close(follow);
+}
+
+static void a_line_has_a_limit(void)
+{
+	const size_t size = FOLLOW_LINE_MAX * 3;
+	char *big = malloc(size + 1);
+	struct follow *follow;
+	size_t i;
+
+	CHECK_NEED(big != NULL);
+	for (i = 0; i < 5; i++) {
+		static const size_t len[] = { FOLLOW_LINE_MAX, FOLLOW_LINE_MAX + 1,
+					      FOLLOW_LINE_MAX + 65536, FOLLOW_LINE_MAX + 65537,
+					      FOLLOW_LINE_MAX * 3 };
+
+		begin();
+		memset(big, 'x', size);
+		big[len[i]] = '\0';
+		append("one\n");
+		append(big);
+		follow = open_log(true);
+		expect(follow, "one;");
+		append("\ntwo\n");
+		expect(follow, i ? "xxxxx(cut);two;" : "xxxxx;two;");
+		follow_close(follow);
+		append("three\n");
+		expect_again("three;");
+		append(big);
+		append("\n");
+		expect_again(i ? "xxxxx(cut);" : "xxxxx;");
+		append("four\n");
+		expect_again("four;");
+	}
+	free(big);
+}
+
+static void any_byte_may_be_in_a_line(void)
+{
+	struct follow_line line;
+	struct follow *follow;
+
+	begin();
+	append_bytes("a\0b\xff\r\n", 6);
+	follow = open_log(true);
+	CHECK(follow_next(follow, &line, NULL) == BUS_OK);
+	CHECK(line.len == 5 && memcmp(line.p, "a\0b\xff\r", 5) == 0 && !line.is_cut);
+	follow_close(follow);
+}
+
+static void a_position_is_checked(void)
+{
+	static const char *const bad[] = { "", "1", "1 x", "2 0 a b c", "1 5 zz zz zz" };
+	struct follow *follow = NULL;
+	struct bus_err err;
+	size_t i;
+
+	begin();
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		CHECK_CODE(follow_open(&follow, path, bad[i], strlen(bad[i]), true, &err),
+			   BUS_E_DATA, &err);
+	append("one\ntwo\n");
+	expect_again("");
+	stored[strlen(stored) - 1] = '\0';
+	CHECK_CODE(follow_open(&follow, path, stored, strlen(stored), true, &err), BUS_E_DATA,
+		   &err);
+	CHECK_SAYS(&err, "position");
+}
+
+static void no_regular_file_is_an_error(void)
+{
+	struct follow *follow = NULL;
+	struct bus_err err;
+
+	begin();
+	CHECK_CODE(follow_open(&follow, "/dev/null", NULL, 0, true, &err), BUS_E_TEMP, &err);
+	CHECK_SAYS(&err, "/dev/null");
+}
+
+static void a_snapshot_is_taken_once(void)
+{
+	struct bus_buf bytes = BUS_BUF_INIT(8);
+	struct snapshot snapshot = SNAPSHOT_INIT;
+	struct bus_err err;
+
+	begin();
+	CHECK_CODE(snapshot_read(&snapshot, path, &bytes, &err), BUS_E_NO, &err);
+	append("");
+	CHECK_CODE(snapshot_read(&snapshot, path, &bytes, &err), BUS_OK, &err);
+	CHECK(bytes.len == 0);
+	append("one");
+	CHECK_CODE(snapshot_read(&snapshot, path, &bytes, &err), BUS_OK, &err);
+	CHECK_TEXT(bytes.p, "one");
+	CHECK_CODE(snapshot_read(&snapshot, path, &bytes, &err), BUS_E_NO, &err);
+	check_write(old, 0600, "two");
+	CHECK(rename(old, path) == 0);
+	CHECK_CODE(snapshot_read(&snapshot, path, &bytes, &err), BUS_OK, &err);
+	CHECK_TEXT(bytes.p, "two");
+	snapshot_forget(&snapshot);
+	CHECK_CODE(snapshot_read(&snapshot, path, &bytes, &err), BUS_OK, &err);
+	append("67890");
+	CHECK_CODE(snapshot_read(&snapshot, path, &bytes, &err), BUS_OK, &err);
+	append("x");
+	CHECK_CODE(snapshot_read(&snapshot, path, &bytes, &err), BUS_E_DATA, &err);
+	CHECK_SAYS(&err, "more than 8 bytes");
+	CHECK_CODE(snapshot_read(&snapshot, path, &bytes, &err), BUS_E_NO, &err);
+	bus_buf_finish(&bytes);
+}
+
+int main(void)
+{
+	static const struct check_test tests[] = {
+		{ "lines come when they are complete", lines_come_when_they_are_complete },
+		{ "goes on where it was", goes_on_where_it_was },
+		{ "a line that is not told comes again", a_line_that_is_not_told_comes_again },
+		{ "what is there can be passed over", what_is_there_can_be_passed_over },
+		{ "a file that comes later is new", a_file_that_comes_later_is_new },
+		{ "a renamed file is read to its end", a_renamed_file_is_read_to_its_end },
+		{ "a renamed file is found again", a_renamed_file_is_found_again },
+		{ "a truncated file is read from its start",
+		  a_truncated_file_is_read_from_its_start },
+		{ "a copy has what was truncated", a_copy_has_what_was_truncated },
+		{ "an edited file is not read twice", an_edited_file_is_not_read_twice },
+		{ "a file that lost its end is not read twice",
+		  a_file_that_lost_its_end_is_not_read_twice },
+		{ "a line has a limit", a_line_has_a_limit },
+		{ "any byte may be in a line", any_byte_may_be_in_a_line },
+		{ "a position is checked", a_position_is_checked },
+		{ "no regular file is an error", no_regular_file_is_an_error },
+		{ "a snapshot is taken once", a_snapshot_is_taken_once },
+		{ NULL, NULL },
+	};
+	int status = check_main("follow", tests);
+
+	free(path);
+	free(old);
+	return status;
+}
