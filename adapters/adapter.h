@@ -118,6 +118,7 @@ struct adapter_hook {
  * needs, and nothing is lost and nothing told twice, whatever is killed when.
  */
 struct watch;
+struct follow_line;
 
 struct adapter_input {
 	const char *name;    /* "edit-log": begins the names of its cursors */
@@ -141,6 +142,14 @@ struct adapter_input {
 	enum bus_code (*read)(void *input, struct adapter_batch *batch, struct bus_err *err);
 	enum bus_code (*stored)(void *input, struct bus_err *err); /* may be NULL */
 	void (*close)(void *input);				   /* NULL is fine */
+
+	/*
+	 * Instead of all these, where the option names one growing file
+	 * (common/follow.h) whose lines are independent of each other: what one
+	 * line is.  BUS_E_DATA, with the reason: it is rejected.
+	 */
+	enum bus_code (*line)(const struct adapter_context *ctx, const struct follow_line *line,
+			      struct adapter_batch *batch, struct bus_err *err);
 };
 
 /* The service, and its hooks or its inputs, ended by one without a name. */

@@ -9,6 +9,9 @@
 #include "adapters/common/say.h"
 #include "adapters/common/watch_main.h"
 
+/* Named by the Makefile; an adapter of one's own needs no line in our headers. */
+extern const struct adapter ADAPTER;
+
 /* A standard stream that is closed would be the next file we open. */
 static void open_standard_streams(void)
 {

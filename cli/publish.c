@@ -176,7 +176,7 @@ static enum bus_code append_lines(struct bus_outbox *box, const struct bus_conf 
 		if (stop > line)
 			rc = append_line(box, conf, p, line, (size_t)(stop - line), err);
 	}
-	if (rc && p->jsonl)
+	if (rc)
 		bus_err_context(err, "standard input, line %lu", number - 1);
 	return rc;
 }
@@ -192,7 +192,9 @@ static enum bus_code append_all(struct bus_outbox *box, const struct bus_conf *c
 	if (!rc)
 		rc = bus_outbox_state(box, before, err);
 	if (!rc)
-		rc = append_lines(box, conf, p, input, err);
+		/* what --data holds may have lines of its own */
+		rc = p->jsonl ? append_lines(box, conf, p, input, err)
+			      : append_line(box, conf, p, input->p, input->len, err);
 	if (!rc)
 		rc = bus_outbox_state(box, after, err);
 	if (!rc)

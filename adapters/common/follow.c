@@ -2,9 +2,7 @@
 
 #include "adapters/common/follow.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +12,7 @@
 #include <unistd.h>
 
 #include "adapters/common/follow_mark.h"
+#include "adapters/common/follow_rotated.h"
 #include "adapters/common/say.h"
 
 enum { READ_SIZE = 64 * 1024, BUFFER_SIZE = FOLLOW_LINE_MAX + READ_SIZE };
@@ -24,6 +23,7 @@ struct follow {
 	int fd;		   /* -1: no file yet */
 	bool is_rotated;   /* fd is the rest of a file that has another name now */
 	struct follow_position at;
+	struct follow_position before; /* at the end of the file before this one */
 	char *buffer; /* what is at `at` begins at `begin`, and `have` bytes are there */
 	size_t begin, have;
 	size_t scanned;	  /* of them: no LF is in these */
@@ -34,9 +34,10 @@ struct follow {
 
 /* -- positions -- */
 
+/* A file of which nothing is read yet is known only as the one that comes behind another. */
 void follow_tell(const struct follow *follow, struct follow_position *ret)
 {
-	*ret = follow->at;
+	*ret = follow->at.offset || follow->line_len ? follow->at : follow->before;
 	if (follow->line_len)
 		follow_mark_pass(ret, follow->buffer + follow->begin, follow->line_len - 1,
 				 follow->line_len + follow->skipped, follow->line_is_cut);
@@ -84,23 +85,6 @@ static bool read_position(struct follow_position *ret, const char *text, size_t 
 
 /* -- which file, and where in it -- */
 
-/* BUS_E_NO where there is none. */
-static enum bus_code open_file(int *ret, const char *path, struct bus_err *err)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return bus_fail(err, errno == ENOENT ? BUS_E_NO : BUS_E_TEMP, "%s: %s", path,
-				strerror(errno));
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return bus_fail(err, BUS_E_TEMP, "%s: not a regular file", path);
-	}
-	*ret = fd;
-	return BUS_OK;
-}
-
 static void use_file(struct follow *follow, int fd, bool is_rotated)
 {
 	if (follow->fd >= 0)
@@ -116,57 +100,9 @@ static void use_file(struct follow *follow, int fd, bool is_rotated)
 static void use_from_start(struct follow *follow, int fd)
 {
 	use_file(follow, fd, false);
+	if (follow->at.offset)
+		follow->before = follow->at;
 	memset(&follow->at, 0, sizeof(follow->at));
-}
-
-static bool is_compressed(const char *name)
-{
-	static const char *const suffix[] = { ".gz", ".xz", ".bz2", ".zst" };
-	size_t i, len = strlen(name), n;
-
-	for (i = 0; i < sizeof(suffix) / sizeof(*suffix); i++) {
-		n = strlen(suffix[i]);
-		if (len > n && strcmp(name + len - n, suffix[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The file beside ours in which our position is; *ret -1: none. */
-static enum bus_code find_rotated(int *ret, const struct follow *follow, struct bus_err *err)
-{
-	const char *slash = strrchr(follow->path, '/');
-	const char *base = slash ? slash + 1 : follow->path;
-	const size_t len = strlen(base), dir_len = (size_t)(base - follow->path);
-	const struct dirent *entry;
-	enum bus_code rc = BUS_OK;
-	char *path = NULL;
-	DIR *dir;
-	int fd;
-
-	*ret = -1;
-	path = strndup(dir_len ? follow->path : ".", dir_len ? dir_len : 1);
-	dir = path ? opendir(path) : NULL;
-	free(path);
-	while (dir && *ret < 0 && !rc && (entry = readdir(dir)) != NULL) {
-		if (strncmp(entry->d_name, base, len) != 0 || !entry->d_name[len] ||
-		    is_compressed(entry->d_name))
-			continue;
-		if (asprintf(&path, "%.*s%s", (int)dir_len, follow->path, entry->d_name) < 0) {
-			rc = bus_fail(err, BUS_E_NOMEM, "%s: out of memory", follow->path);
-			break;
-		}
-		if (open_file(&fd, path, NULL) == BUS_OK) {
-			if (follow_mark_is_at(fd, &follow->at))
-				*ret = fd;
-			else
-				close(fd);
-		}
-		free(path);
-	}
-	if (dir)
-		closedir(dir);
-	return rc;
 }
 
 /* Our position is not in the file any more: has it been edited, or is it another one? */
@@ -181,7 +117,7 @@ static enum bus_code use_changed(struct follow *follow, int fd, struct bus_err *
 		use_file(follow, fd, false);
 		return BUS_OK;
 	}
-	rc = find_rotated(&rotated, follow, err);
+	rc = follow_rotated_find(&rotated, follow->path, &follow->at, err);
 	if (rc) {
 		close(fd);
 		return rc;
@@ -207,14 +143,14 @@ static enum bus_code use_changed(struct follow *follow, int fd, struct bus_err *
 static enum bus_code locate(struct follow *follow, struct bus_err *err)
 {
 	int fd = -1, rotated = -1;
-	enum bus_code rc = open_file(&fd, follow->path, err);
+	enum bus_code rc = follow_open_file(&fd, follow->path, err);
 
 	if (rc && rc != BUS_E_NO)
 		return rc;
 	if (rc == BUS_E_NO) {
 		if (!follow->at.offset)
 			return rc;
-		rc = find_rotated(&rotated, follow, err);
+		rc = follow_rotated_find(&rotated, follow->path, &follow->at, err);
 		if (rotated >= 0)
 			use_file(follow, rotated, true);
 		return rc ? rc : rotated >= 0 ? BUS_OK : BUS_E_NO;
@@ -244,6 +180,7 @@ static bool is_replaced(const struct follow *follow)
 /* The file at hand is read to its end, and another one is there. */
 static enum bus_code next_file(struct follow *follow, struct bus_err *err)
 {
+	bool is_rotated = false;
 	enum bus_code rc;
 	int fd = -1;
 
@@ -252,10 +189,12 @@ static enum bus_code next_file(struct follow *follow, struct bus_err *err)
 		follow->fd = -1;
 		return locate(follow, err);
 	}
-	rc = open_file(&fd, follow->path, err);
-	if (!rc)
-		use_from_start(follow, fd);
-	return rc;
+	rc = follow_rotated_next(&fd, &is_rotated, follow->path, follow->fd, err);
+	if (rc)
+		return rc;
+	use_from_start(follow, fd);
+	follow->is_rotated = is_rotated;
+	return BUS_OK;
 }
 
 /* -- lines -- */

@@ -21,7 +21,8 @@
  *
  *	renamed and begun anew	the rest of the old one is read first, if it is in
  *				the same directory under a name that begins with
- *				this file's; then the new one from its start
+ *				this file's; then those after it, as logrotate(8)
+ *				numbers or dates them; then the new one
  *	truncated, replaced	read from its start
  *	copied back, edited	if the last lines read are found again, after them;
  *				if only the first line is the same, from where we

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "adapters/common/batch.h"
+#include "adapters/common/follow_input.h"
 #include "adapters/common/say.h"
 #include "adapters/common/store.h"
 #include "backoff.h"
@@ -16,7 +17,9 @@
 
 void watch_close(struct watch *watch)
 {
-	if (watch->is_open)
+	if (watch->is_open && watch->input->line)
+		follow_input_close(watch->state);
+	else if (watch->is_open)
 		watch->input->close(watch->state);
 	watch->is_open = false;
 	watch->state = NULL;
@@ -50,7 +53,8 @@ static enum bus_code open_input(struct watch *watch, struct bus_err *err)
 		    watch->watcher->from_start ? "announced"
 					       : "not announced (--from-start does that)");
 	watch->is_first = first;
-	rc = watch->input->open(&watch->state, watch, err);
+	rc = watch->input->line ? follow_input_open(&watch->state, watch, watch->input, err)
+				: watch->input->open(&watch->state, watch, err);
 	watch->is_open = rc == BUS_OK;
 	watch->is_awake = true;
 	return rc;
@@ -97,7 +101,8 @@ static enum bus_code read_input(struct watch *watch, struct bus_err *err)
 
 	batch_init(&batch);
 	watch->is_awake = false;
-	rc = watch->input->read(watch->state, &batch, err);
+	rc = watch->input->line ? follow_input_read(watch->state, &batch, err)
+				: watch->input->read(watch->state, &batch, err);
 	if (rc == BUS_E_NO)
 		rc = BUS_OK;
 	if (!rc && has_anything(&batch))

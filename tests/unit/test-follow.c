@@ -194,6 +194,63 @@ static void a_renamed_file_is_found_again(void)
 	expect_again("");
 }
 
+static void many_renamed_files_are_read_in_order(void)
+{
+	static const char *const name[2][3] = {
+		{ "log.10", "log.9", "log.1" },
+		{ "log-20260930", "log-20261007", "log-20261014" },
+	};
+	char *to, *stray = check_path("log.orig");
+	size_t i, j;
+
+	for (i = 0; i < 2; i++) {
+		begin();
+		append("one\n");
+		expect_again("");
+		for (j = 0; j < 3; j++) {
+			static const char *const text[] = { "two\n", "three\n", "four\n" };
+
+			append(text[j]);
+			to = check_path("%s", name[i][j]);
+			CHECK(rename(path, to) == 0);
+			free(to);
+		}
+		check_write(stray, 0600, "stray\n");
+		append("five\n");
+		expect_again("two;three;four;five;");
+		expect_again("");
+		for (j = 0; j < 3; j++) {
+			to = check_path("%s", name[i][j]);
+			check_remove(to);
+			free(to);
+		}
+	}
+	check_remove(stray);
+	free(stray);
+}
+
+static void a_file_just_begun_may_be_renamed(void)
+{
+	struct follow *follow;
+	char *older;
+
+	begin();
+	append("one\n");
+	follow = open_log(true);
+	expect(follow, "one;");
+	older = check_path("log.2");
+	CHECK(rename(path, older) == 0);
+	append("tw"); /* the new one is open now, and nothing of it is read */
+	expect(follow, "");
+	follow_close(follow);
+	append("o\n");
+	CHECK(rename(path, old) == 0);
+	append("three\n");
+	expect_again("two;three;");
+	check_remove(older);
+	free(older);
+}
+
 static void a_truncated_file_is_read_from_its_start(void)
 {
 	struct follow *follow;
@@ -373,6 +430,8 @@ int main(void)
 		{ "a file that comes later is new", a_file_that_comes_later_is_new },
 		{ "a renamed file is read to its end", a_renamed_file_is_read_to_its_end },
 		{ "a renamed file is found again", a_renamed_file_is_found_again },
+		{ "many renamed files are read in order", many_renamed_files_are_read_in_order },
+		{ "a file just begun may be renamed", a_file_just_begun_may_be_renamed },
 		{ "a truncated file is read from its start",
 		  a_truncated_file_is_read_from_its_start },
 		{ "a copy has what was truncated", a_copy_has_what_was_truncated },
