@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "secret.h"
+
 enum {
 	CONNECT_S = 10,
 	RPC_S = 60, /* a quorum queue may take long to be declared */

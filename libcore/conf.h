@@ -11,7 +11,7 @@
  *
  * An unknown option, a value that cannot be right, or a file others may change
  * is BUS_E_CONFIG naming file, line and remedy.  Secrets are never in this
- * file: it names the files that hold them (bus_secret_read()).
+ * file: it names the files that hold them (secret.h).
  */
 struct bus_conf_broker {
 	char **url; /* at least one where there is a broker section */
@@ -62,12 +62,5 @@ char *const *bus_conf_option_list(const struct bus_conf_service *service, const 
 
 /* <state-directory>/outbox/<service>, where its outbox and its relay's lock are. */
 char *bus_conf_outbox_dir(const struct bus_conf *conf, const char *service);
-
-/*
- * The first line of a file that only its owner and group may read.  The caller
- * frees it with bus_secret_free(), which wipes it.
- */
-enum bus_code bus_secret_read(char **ret, const char *path, struct bus_err *err);
-void bus_secret_free(char *secret);
 
 #endif

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "conf.h"
 #include "event.h"
+#include "secret.h"
 
 #define FPR "36B0BE6D3B6924D3BCE5539C34F217C32364C7FF"
 
