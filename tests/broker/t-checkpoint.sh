@@ -154,6 +154,13 @@ debmsg tail --since 6h --limit 6 wiki.bus.checkpoint >"$work/tail"
 grep -c ' org.debian.dev.wiki.bus.checkpoint - ' "$work/tail" >"$work/count" || :
 grep -qx 6 "$work/count" || fail "tail wiki.bus.checkpoint: $(cat "$work/tail")"
 
+note "their data is what the schema says"
+debmsg export wiki.bus.checkpoint | jq -c '.body | fromjson' >"$work/events"
+status=0
+"$srcdir/tests/cases/schema.py" "$srcdir/schemas" <"$work/events" >"$work/schema" || status=$?
+[ $status = 0 ] || [ $status = 77 ] || fail "schemas: $(cat "$work/schema")"
+[ $status = 0 ] || note "left out: $(cat "$work/schema")"
+
 note "audit says complete"
 debmsg audit >"$work/audit" || fail "audit: $(cat "$work/audit")"
 cat "$work/audit" >&2

@@ -137,8 +137,8 @@ write_conf
 
 note "every event is as its JSON Schema says"
 status=0
-python3 "$srcdir/tests/cases/schema.py" "$srcdir/schemas" <"$work/all" >"$work/said" || status=$?
-[ $status = 0 ] || [ $status -ge 77 ] || fail "schemas"
-[ $status = 0 ] || note "left out: there is no python3-jsonschema"
+"$srcdir/tests/cases/schema.py" "$srcdir/schemas" <"$work/all" >"$work/said" || status=$?
+[ $status = 0 ] || [ $status = 77 ] || fail "schemas"
+[ $status = 0 ] || note "left out: $(cat "$work/said")"
 
 note "all is well"
