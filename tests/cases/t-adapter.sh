@@ -193,8 +193,9 @@ stop TERM
 
 note "kill -9 at any moment, while lines come and the log is rotated"
 begin
-: >"$log"
-lines 1 30000 | {
+lines 1 1 >"$log"
+run 0 --once --from-start # what is renamed before it was ever read is not looked for
+lines 2 30000 | {
 	n=0
 	while IFS= read -r line; do
 		printf '%s\n' "$line" >>"$log"
@@ -211,14 +212,14 @@ lines 1 30000 | {
 writer=$!
 kills=0
 while kill -0 $writer 2>/dev/null || [ $kills -lt 40 ]; do
-	start --from-start
+	start
 	# a random moment of its work, which is what is tested
 	sleep "0.0$(od -An -N1 -tu1 /dev/urandom | tr -d ' ')"
 	stop 9
 	kills=$((kills + 1))
 done
 wait $writer
-run 0 --once --from-start
+run 0 --once
 each_once 30000
 note "$kills kills"
 
