@@ -56,31 +56,35 @@ void follow_position_write(struct bus_buf *out, const struct follow_position *po
 	}
 }
 
-static bool read_hash(unsigned char hash[32], const char *text)
+/* " " and 64 hex digits; returns what is behind them, NULL where it is not so. */
+static const char *read_hash(unsigned char hash[32], const char *text)
 {
+	static const char digits[] = "0123456789abcdef";
+	const char *high, *low;
 	size_t i;
 
-	if (strlen(text) != 64)
-		return false;
-	for (i = 0; i < 32; i++)
-		if (sscanf(text + 2 * i, "%2hhx", &hash[i]) != 1)
-			return false;
-	return true;
+	if (!text || *text++ != ' ' || strspn(text, digits) != 64)
+		return NULL;
+	for (i = 0; i < 32; i++) {
+		high = strchr(digits, *text++);
+		low = strchr(digits, *text++);
+		hash[i] = (unsigned char)((high - digits) << 4 | (low - digits));
+	}
+	return text;
 }
 
 static bool read_position(struct follow_position *ret, const char *text, size_t len)
 {
-	char hash[3][65], copy[300];
-	int used = 0;
+	char *end = NULL;
+	const char *rest;
 
-	if (len >= sizeof(copy))
+	if (strlen(text) != len || strncmp(text, "1 ", 2) != 0)
 		return false;
-	memcpy(copy, text, len);
-	copy[len] = '\0';
-	return sscanf(copy, "1 %" SCNu64 " %64[0-9a-f] %64[0-9a-f] %64[0-9a-f]%n", &ret->offset,
-		      hash[0], hash[1], hash[2], &used) == 4 &&
-	       (size_t)used == len && read_hash(ret->first, hash[0]) &&
-	       read_hash(ret->line, hash[1]) && read_hash(ret->mark, hash[2]);
+	ret->offset = strtoull(text + 2, &end, 10);
+	rest = read_hash(ret->first, end);
+	rest = read_hash(ret->line, rest);
+	rest = read_hash(ret->mark, rest);
+	return rest && !*rest;
 }
 
 /* -- which file, and where in it -- */

@@ -50,9 +50,9 @@ struct follow_position {
 };
 
 /*
- * position, len: as follow_position_write() made it; NULL: the file was never
- * read, and from_start says where to begin.  A file that is not there is
- * awaited, and will be new then.  BUS_E_DATA: no such position.
+ * position, len: as follow_position_write() made it, with a NUL behind it, as
+ * every cursor has; NULL: the file was never read, and from_start says where to begin.  A file that
+ * is not there is awaited, and will be new then.  BUS_E_DATA: no such position.
  */
 enum bus_code follow_open(struct follow **ret, const char *path, const char *position, size_t len,
 			  bool from_start, struct bus_err *err);

@@ -62,7 +62,7 @@ static enum bus_code walk(const char *path, bool (*each)(struct search *, const 
 	DIR *dir = name ? opendir(name) : NULL;
 	const struct dirent *entry;
 	bool found = false;
-	int fd;
+	int fd = -1;
 
 	free(name);
 	while (dir && !found && (entry = readdir(dir)) != NULL) {

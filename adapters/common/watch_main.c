@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,44 +21,12 @@
 #include "backoff.h"
 #include "timestamp.h"
 
-enum { OUTBOX_WAIT_MS = 60000, LOOK_AROUND_MS = 60000 };
+enum { OUTBOX_WAIT_MS = 60000 };
 
 struct options {
 	const char *config;
 	bool once, from_start;
 };
-
-static volatile sig_atomic_t is_told_to_end;
-
-static void end(int signal_number)
-{
-	(void)signal_number;
-	is_told_to_end = 1;
-}
-
-/* Only while it waits does a signal reach the process: a step is whole or not begun. */
-static void catch_signals(sigset_t *ret_waiting)
-{
-	const struct sigaction action = { .sa_handler = end };
-	sigset_t ours;
-
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGTERM);
-	sigaddset(&ours, SIGINT);
-	sigprocmask(SIG_BLOCK, &ours, ret_waiting);
-	sigdelset(ret_waiting, SIGTERM);
-	sigdelset(ret_waiting, SIGINT);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-}
-
-static bool should_end(void)
-{
-	sigset_t pending;
-
-	sigpending(&pending);
-	return is_told_to_end || sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT);
-}
 
 /* -- options -- */
 
@@ -152,7 +118,7 @@ static enum bus_code find_inputs(struct watcher *watcher, const struct adapter *
 
 	for (input = adapter->input; input->name; input++)
 		n++;
-	watcher->watch = calloc(n, sizeof(*watcher->watch));
+	watcher->watch = calloc(n + 1, sizeof(*watcher->watch));
 	if (!watcher->watch)
 		return bus_fail(err, BUS_E_NOMEM, "out of memory");
 	for (input = adapter->input; input->name; input++) {
@@ -163,23 +129,6 @@ static enum bus_code find_inputs(struct watcher *watcher, const struct adapter *
 		watcher->watch[watcher->count++].is_awake = true;
 	}
 	return BUS_OK;
-}
-
-/* Some inputs know only in their open() that they are not configured. */
-static void turn_off(struct watch *watch)
-{
-	watch_clear(watch);
-	watch->is_off = true;
-	watch->is_awake = false;
-	watch->watcher->off_count++;
-}
-
-static enum bus_code nothing_configured(const struct watcher *watcher, struct bus_err *err)
-{
-	return bus_fail(err, BUS_E_CONFIG,
-			"%s: service \"%s\" has none of the options that name an input; see %s "
-			"--help",
-			watcher->ctx.conf->path, watcher->ctx.service->name, watcher->ctx.program);
 }
 
 /* BUS_E_HELD: another process watches this service. */
@@ -205,165 +154,20 @@ static enum bus_code take_lock(struct watcher *watcher, struct bus_err *err)
 	return rc;
 }
 
-/* -- the loop -- */
-
-/* Reads whatever is awake until nothing is, one step of each input in turn. */
-static enum bus_code read_awake(struct watcher *watcher, bool *ret_failed, struct bus_err *err)
-{
-	bool any = true;
-	enum bus_code rc;
-	size_t i;
-
-	while (any && !should_end()) {
-		any = false;
-		for (i = 0; i < watcher->count && !should_end(); i++) {
-			struct watch *watch = &watcher->watch[i];
-
-			if (!watch->is_awake || watch->retry_us > bus_time_mono())
-				continue;
-			rc = watch_step(watch, err);
-			if (rc == BUS_E_NO) {
-				turn_off(watch);
-				continue;
-			}
-			if (rc)
-				return rc;
-			*ret_failed = *ret_failed || watch->has_failed;
-			any = any || watch->is_awake;
-		}
-	}
-	return watcher->off_count < watcher->count ? BUS_OK : nothing_configured(watcher, err);
-}
-
-/* Until when to wait; wakes those whose time has come. */
-static int64_t next_time(struct watcher *watcher, int64_t now_us, int64_t until_us)
-{
-	size_t i;
-
-	for (i = 0; i < watcher->count; i++) {
-		struct watch *watch = &watcher->watch[i];
-		int64_t *const due[] = { &watch->timer_us, &watch->retry_us };
-		size_t j;
-
-		for (j = 0; j < 2; j++) {
-			if (*due[j] && *due[j] <= now_us) {
-				*due[j] = 0;
-				watch->is_awake = true;
-			}
-			if (*due[j] && *due[j] < until_us)
-				until_us = *due[j];
-		}
-		if (watch->is_awake && !watch->retry_us)
-			until_us = now_us;
-	}
-	return until_us;
-}
-
-static struct pollfd *make_pollfds(const struct watcher *watcher, size_t *ret_count)
-{
-	size_t i, j, n = 1;
-	struct pollfd *fds;
-
-	for (i = 0; i < watcher->count; i++)
-		n += watcher->watch[i].fd_count;
-	fds = calloc(n, sizeof(*fds));
-	if (!fds)
-		return NULL;
-	fds[0].fd = watcher->inotify;
-	*ret_count = n;
-	for (n = 1, i = 0; i < watcher->count; i++)
-		for (j = 0; j < watcher->watch[i].fd_count; j++)
-			fds[n++].fd = watcher->watch[i].fd[j];
-	for (i = 0; i < n; i++)
-		fds[i].events = POLLIN;
-	return fds;
-}
-
-static void wake_descriptors(struct watcher *watcher, const struct pollfd *fds)
-{
-	size_t i, j, n = 1;
-
-	for (i = 0; i < watcher->count; i++)
-		for (j = 0; j < watcher->watch[i].fd_count; j++)
-			if (fds[n++].revents)
-				watcher->watch[i].is_awake = true;
-}
-
-static enum bus_code wait_for_news(struct watcher *watcher, const sigset_t *waiting,
-				   int64_t until_us, struct bus_err *err)
-{
-	const int64_t left_us = until_us - bus_time_mono();
-	struct timespec timeout = { 0, 0 };
-	struct pollfd *fds;
-	size_t count = 0;
-
-	if (left_us > 0) {
-		timeout.tv_sec = (time_t)(left_us / 1000000);
-		timeout.tv_nsec = (long)(left_us % 1000000) * 1000;
-	}
-	fds = make_pollfds(watcher, &count);
-	if (!fds)
-		return bus_fail(err, BUS_E_NOMEM, "out of memory");
-	if (ppoll(fds, count, &timeout, waiting) > 0) {
-		wake_descriptors(watcher, fds);
-		if (fds[0].revents)
-			watch_take_inotify(watcher);
-	}
-	free(fds);
-	return BUS_OK;
-}
-
-/* Once a minute, for what no event told: see common/watch.h. */
-static void look_around(struct watcher *watcher)
-{
-	size_t i;
-
-	for (i = 0; i < watcher->count; i++) {
-		watch_find_directories(&watcher->watch[i]);
-		watcher->watch[i].is_awake = !watcher->watch[i].is_off;
-	}
-}
-
-static enum bus_code watch_all(struct watcher *watcher, const sigset_t *waiting,
-			       struct bus_err *err)
-{
-	int64_t look_us = bus_time_mono() + (int64_t)LOOK_AROUND_MS * 1000, now_us;
-	bool failed = false;
-	enum bus_code rc = BUS_OK;
-
-	while (!rc && !should_end()) {
-		rc = read_awake(watcher, &failed, err);
-		if (rc || watcher->once)
-			break;
-		now_us = bus_time_mono();
-		if (now_us >= look_us) {
-			look_around(watcher);
-			look_us = now_us + (int64_t)LOOK_AROUND_MS * 1000;
-			continue;
-		}
-		rc = wait_for_news(watcher, waiting, next_time(watcher, now_us, look_us), err);
-	}
-	if (!rc && watcher->once && failed)
-		rc = bus_fail(err, BUS_E_TEMP, "not everything could be read; see above");
-	return rc;
-}
-
 /* An outbox that cannot be had at the moment is awaited; services start in any order. */
-static enum bus_code open_outbox(struct watcher *watcher, const sigset_t *waiting,
-				 struct bus_err *err)
+static enum bus_code open_outbox(struct watcher *watcher, struct bus_err *err)
 {
 	unsigned int attempt = 0;
 	enum bus_code rc;
 
 	for (;;) {
 		rc = store_open(&watcher->box, &watcher->ctx, true, OUTBOX_WAIT_MS, err);
-		if ((rc != BUS_E_TEMP && rc != BUS_E_NOMEM) || watcher->once || should_end())
+		if ((rc != BUS_E_TEMP && rc != BUS_E_NOMEM) || watcher->once || watch_should_end())
 			return rc;
 		if (!attempt)
 			say(LOG_ERR, "%s; trying again until it works", err->text);
-		rc = wait_for_news(watcher, waiting,
-				   bus_time_mono() + (int64_t)bus_backoff_ms(attempt++) * 1000,
-				   err);
+		rc = watch_wait(watcher,
+				bus_time_mono() + (int64_t)bus_backoff_ms(attempt++) * 1000, err);
 		if (rc)
 			return rc;
 	}
@@ -383,22 +187,21 @@ static void report(const struct watcher *watcher)
 static enum bus_code run(struct watcher *watcher, const struct adapter *adapter,
 			 struct bus_err *err)
 {
-	sigset_t waiting;
 	enum bus_code rc;
 
-	catch_signals(&waiting);
+	watch_catch_signals(watcher);
 	rc = find_inputs(watcher, adapter, err);
 	if (!rc && !watcher->count)
-		rc = nothing_configured(watcher, err);
+		rc = watch_nothing(watcher, err);
 	if (!rc && watcher->inotify < 0)
 		rc = bus_fail(err, BUS_E_TEMP, "inotify: %s; raise fs.inotify.max_user_instances",
 			      strerror(errno));
 	if (!rc)
-		rc = open_outbox(watcher, &waiting, err);
+		rc = open_outbox(watcher, err);
 	if (!rc)
 		rc = take_lock(watcher, err);
 	if (!rc)
-		rc = watch_all(watcher, &waiting, err);
+		rc = watch_all(watcher, err);
 	if (!rc)
 		report(watcher);
 	return rc;

@@ -1,12 +1,15 @@
 #ifndef BUS_ADAPTER_WATCH_PRIVATE_H
 #define BUS_ADAPTER_WATCH_PRIVATE_H
 
+#include <signal.h>
+
 #include "adapters/common/watch.h"
 #include "outbox.h"
 
 /*
- * The parts of a watching process.  watch_main.c has the program and its loop,
- * watch_step.c opens and reads one input, watch.c is what an input sees.
+ * The parts of a watching process.  watch_main.c is the program,
+ * watch_loop.c its loop, watch_step.c opens and reads one input, watch.c is
+ * what an input sees.
  *
  * Times are bus_time_mono()'s; 0: none.
  */
@@ -41,7 +44,24 @@ struct watcher {
 	int inotify;
 	int lock; /* file descriptor */
 	bool from_start, once;
+	sigset_t waiting; /* signals that are blocked while it waits */
 };
+
+/*
+ * SIGTERM and SIGINT reach the process only while it waits: a step is whole or
+ * not begun.
+ */
+void watch_catch_signals(struct watcher *watcher);
+bool watch_should_end(void);
+
+/* Until something happens to an input, or the time comes. */
+enum bus_code watch_wait(struct watcher *watcher, int64_t until_us, struct bus_err *err);
+
+/* The loop: until it is told to end, or with `once` until nothing more is there to read. */
+enum bus_code watch_all(struct watcher *watcher, struct bus_err *err);
+
+/* BUS_E_CONFIG: no input is configured. */
+enum bus_code watch_nothing(const struct watcher *watcher, struct bus_err *err);
 
 /* Forgets directories, descriptors and timer of an input that was closed. */
 void watch_clear(struct watch *watch);
