@@ -30,6 +30,7 @@ struct follow {
 	uint64_t skipped; /* bytes of a line over the limit, behind what is in the buffer */
 	size_t line_len;  /* of the line given last, its LF included: not yet passed */
 	bool line_is_cut;
+	bool has_waited; /* at the end of the file: it may have been written anew meanwhile */
 };
 
 /* -- positions -- */
@@ -274,6 +275,28 @@ static void skip_excess(struct follow *follow)
 	follow->scanned = FOLLOW_LINE_MAX;
 }
 
+/* Nothing more is there now.  What is left will be read again, when it may be something else. */
+static enum bus_code wait_at_end(struct follow *follow)
+{
+	follow->has_waited = true;
+	if (!follow->skipped) {
+		follow->have = 0;
+		follow->scanned = 0;
+	}
+	return BUS_E_NO;
+}
+
+/* Truncated, and already longer again than it was: its size does not tell. */
+static void check_again(struct follow *follow)
+{
+	if (follow->has_waited && follow->at.offset &&
+	    !follow_mark_is_at(follow->fd, &follow->at)) {
+		close(follow->fd);
+		follow->fd = -1; /* to be located */
+	}
+	follow->has_waited = false;
+}
+
 enum bus_code follow_next(struct follow *follow, struct follow_line *ret, struct bus_err *err)
 {
 	bool is_last = false;
@@ -294,10 +317,12 @@ enum bus_code follow_next(struct follow *follow, struct follow_line *ret, struct
 		follow->scanned = follow->have;
 		skip_excess(follow);
 		rc = fill(follow, err);
-		if (rc == BUS_E_NO)
+		if (!rc)
+			check_again(follow);
+		else if (rc == BUS_E_NO)
 			rc = at_end(follow, &is_last, err);
 		if (rc)
-			return rc;
+			return rc == BUS_E_NO ? wait_at_end(follow) : rc;
 	}
 }
 

@@ -269,6 +269,35 @@ static void a_truncated_file_is_read_from_its_start(void)
 	expect_again("a much longer line than before;");
 }
 
+/* Between two looks, so that its size says nothing. */
+static void a_truncated_file_may_be_longer_than_before(void)
+{
+	struct follow *follow;
+
+	begin();
+	append("one\ntwo\n");
+	follow = open_log(true);
+	expect(follow, "one;two;");
+	CHECK(truncate(path, 0) == 0);
+	append("a much longer line\nnew\n");
+	expect(follow, "a much longer line;new;");
+	append("half");
+	expect(follow, "");
+	CHECK(truncate(path, 0) == 0);
+	append("a line, longer than all there was\n");
+	expect(follow, "a line, longer than all there was;");
+	follow_close(follow);
+
+	begin();
+	append("half");
+	follow = open_log(true);
+	expect(follow, "");
+	CHECK(truncate(path, 0) == 0);
+	append("a whole line\n");
+	expect(follow, "a whole line;");
+	follow_close(follow);
+}
+
 static void a_copy_has_what_was_truncated(void)
 {
 	begin();
@@ -434,6 +463,8 @@ int main(void)
 		{ "a file just begun may be renamed", a_file_just_begun_may_be_renamed },
 		{ "a truncated file is read from its start",
 		  a_truncated_file_is_read_from_its_start },
+		{ "a truncated file may be longer than before",
+		  a_truncated_file_may_be_longer_than_before },
 		{ "a copy has what was truncated", a_copy_has_what_was_truncated },
 		{ "an edited file is not read twice", an_edited_file_is_not_read_twice },
 		{ "a file that lost its end is not read twice",
