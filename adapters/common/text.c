@@ -12,6 +12,15 @@ static bool is_blank(char c)
 	return (unsigned char)c <= 0x20 || c == 0x7f;
 }
 
+/* U+0080 to U+009F, and the line and paragraph separators: what ends a line for some. */
+static bool is_control(const char *p, size_t n)
+{
+	const unsigned char *c = (const unsigned char *)p;
+
+	return (n == 2 && c[0] == 0xc2 && c[1] < 0xa0) ||
+	       (n == 3 && c[0] == 0xe2 && c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9));
+}
+
 static size_t count_characters(const char *p, size_t len)
 {
 	size_t count = 0, n;
@@ -37,7 +46,7 @@ void text_line(struct bus_buf *out, const char *bytes, size_t len, size_t max)
 		n = bus_utf8_char(bytes, len);
 		if (!n)
 			bus_buf_puts(out, "\xef\xbf\xbd");
-		else if (is_blank(bytes[0]))
+		else if (is_blank(bytes[0]) || is_control(bytes, n))
 			bus_buf_add(out, " ", 1);
 		else
 			bus_buf_add(out, bytes, n);

@@ -155,6 +155,11 @@ static void makes_one_line_of_anything(void)
 {
 	CHECK_TEXT(line_of("  a\r\nb\tc \n", 10, 20), "a  b c");
 	CHECK_TEXT(line_of("a\0b", 3, 20), "a b");
+	CHECK_TEXT(line_of("a\xc2\x85"
+			   "b\xe2\x80\xa8"
+			   "c\xe2\x80\xa9\xc2\xa0",
+			   13, 20),
+		   "a b c \xc2\xa0");
 	CHECK_TEXT(line_of("\xff\xc3\xbc\xc3", 4, 20), "\xef\xbf\xbd\xc3\xbc\xef\xbf\xbd");
 	CHECK_TEXT(line_of("12345", 5, 5), "12345");
 	CHECK_TEXT(line_of("123456", 6, 5), "1234\xe2\x80\xa6");
