@@ -312,6 +312,7 @@ enum bus_code follow_next(struct follow *follow, struct follow_line *ret, struct
 		end = memchr(begin + follow->scanned, '\n', follow->have - follow->scanned);
 		if (end || is_last) {
 			give_line(follow, end ? (size_t)(end - begin) : follow->have, ret);
+			ret->is_half = !end;
 			return BUS_OK;
 		}
 		follow->scanned = follow->have;

@@ -40,6 +40,7 @@ struct follow_line {
 	size_t len;
 	uint64_t offset; /* of its first byte in its file */
 	bool is_cut;	 /* it was longer than FOLLOW_LINE_MAX: only its beginning */
+	bool is_half;	 /* the last of a file that was replaced, without LF: nobody will end it */
 };
 
 struct follow_position {

@@ -63,7 +63,9 @@ static void expect(struct follow *follow, const char *lines)
 	bus_buf_puts(&got, "");
 	while ((rc = follow_next(follow, &line, &err)) == BUS_OK)
 		bus_buf_printf(&got, "%.*s%s;", line.len > 40 ? 5 : (int)line.len, line.p,
-			       line.is_cut ? "(cut)" : "");
+			       line.is_cut    ? "(cut)"
+			       : line.is_half ? "(half)"
+					      : "");
 	CHECK_CODE(rc, BUS_E_NO, &err);
 	CHECK_TEXT(got.p, lines);
 	follow_tell(follow, &position);
@@ -172,7 +174,7 @@ static void a_renamed_file_is_read_to_its_end(void)
 	CHECK(rename(path, old) == 0);
 	expect(follow, "two;");
 	append("new\n");
-	expect(follow, "thr;new;"); /* nobody will complete it */
+	expect(follow, "thr(half);new;"); /* nobody will complete it */
 	expect(follow, "");
 	follow_close(follow);
 	expect_again("");
