@@ -197,14 +197,25 @@ static enum bus_code add_change(struct moin *moin, struct adapter_batch *batch,
 				   moin->masked.len, err);
 }
 
+/* Moin writes all fields, if only empty ones; lines that end early are other hosts'. */
+static bool is_half_written(const struct follow_line *raw)
+{
+	size_t i, tabs = 0;
+
+	for (i = 0; i < raw->len; i++)
+		tabs += raw->p[i] == '\t';
+	return raw->is_half && tabs < 8;
+}
+
 static enum bus_code take_line(struct moin *moin, struct adapter_batch *batch,
 			       const struct follow_line *raw, struct bus_err *err)
 {
-	const char *why = "it is longer than any record";
+	const char *why = raw->is_cut ? "it is longer than any record" : "it was never completed";
 	enum bus_code rc = BUS_E_DATA;
 	struct moin_line line;
 
-	if (!raw->is_cut && moin_line_read(&line, &moin->memory, raw->p, raw->len, &why)) {
+	if (!raw->is_cut && !is_half_written(raw) &&
+	    moin_line_read(&line, &moin->memory, raw->p, raw->len, &why)) {
 		rc = line.torn ? reject(moin, batch, raw->offset, raw->p, line.torn,
 					"NUL bytes follow on a part of a record", err)
 			       : BUS_OK;

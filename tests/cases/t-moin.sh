@@ -146,6 +146,18 @@ expect 'length == 0'
 check_schemas
 check_privacy
 
+note "half a line that nobody will complete is no event"
+new_wiki
+: >"$work/said"
+save SAVENEW Whole
+printf '%s\tSAVE\tHal' "$before" >>"$data/edit-log"
+run --from-start
+mv "$data/edit-log" "$data/edit-log.1"
+save SAVENEW Next
+run
+expect '[.[].subject] == ["Whole", "Next"]'
+[ "$(count_rejects)" = 1 ] || fail "it is not kept"
+
 note "what cannot be read now is read later, so that no deletion is missed"
 new_wiki
 save SAVENEW S
