@@ -166,7 +166,8 @@ enum bus_code moin_page_was_deleted(bool *ret, const char *data, const struct mo
 	*ret = false;
 	n = snprintf(page.path, sizeof(page.path), "%s/pages/%.*s", data, (int)line->page.len,
 		     line->page.p);
-	if (n < 0 || (size_t)n >= sizeof(page.path) || !line->revision)
+	if (n < 0 || (size_t)n >= sizeof(page.path) ||
+	    line->revision < (line->action == MOIN_SAVENEW ? 2 : 1))
 		return BUS_OK;
 	page.len = (size_t)n;
 	snprintf(name, sizeof(name), "revisions/%08" PRIu64, line->revision);

@@ -9,12 +9,12 @@
 /*
  * Did a line of the edit-log delete its page?
  *
- * MoinMoin logs a deletion as SAVE (or SAVENEW, where the page was deleted
- * already) of a revision that has no file (PageEditor.py, deletePage); for
- * all others the file is written before the line (_write_file).  But a file
- * can be missing for other reasons, years later: the page was renamed, which
- * moves its directory, and another one may have its name now; or somebody
- * removed the revision.  So it was deleted only if
+ * MoinMoin logs a deletion as SAVE (or, where somebody was faster, as SAVENEW,
+ * which is not the first revision then) of a revision that has no file
+ * (PageEditor.py, deletePage); for all others the file is written before the
+ * line (_write_file).  But a file can be missing for other reasons, years later:
+ * the page was renamed, which moves its directory, and another one may have its
+ * name now; or somebody removed the revision.  So it was deleted only if
  *
  *   - pages/<page>/revisions is there and the revision's file is not,
  *   - and the directory is the one the line is about: its own edit-log, which

@@ -333,6 +333,10 @@ static void tells_deletions_from_edits(void)
 	make_page("P", NULL, "20\t00000002\tSAVE\tP\n", "00000002\n", NULL);
 	CHECK(was_deleted(save));
 	CHECK(!was_deleted("20\t00000000\tSAVE\tP"));
+	CHECK(was_deleted("20\t00000002\tSAVENEW\tP"));
+	make_page("P", NULL, "20\t00000001\tSAVENEW\tP\n", "00000001\n", NULL);
+	CHECK(!was_deleted("20\t00000001\tSAVENEW\tP")); /* made, and its file removed */
+	make_page("P", NULL, "20\t00000002\tSAVE\tP\n", "00000002\n", NULL);
 	path = check_path("moin/pages/P/revisions");
 	check_remove(path);
 	free(path);
