@@ -23,6 +23,9 @@ const struct adapter_context *watch_context(const struct watch *watch);
 /* For an input without cursors: begin with what is there already? */
 bool watch_from_start(const struct watch *watch);
 
+/* Will the process end when nothing is left to read (--once), without waiting for a timer? */
+bool watch_is_once(const struct watch *watch);
+
 /*
  * Whatever changes in the directory wakes the input: files made, written to,
  * closed, renamed, removed.  One that is not there yet is looked for each
