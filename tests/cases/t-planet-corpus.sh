@@ -1,0 +1,81 @@
+#!/bin/sh
+# Every feed that the rules of XML allow is read, in little memory; the rest is
+# refused with a reason.  Python's expat and codecs are the judges of what is
+# XML, its configparser of what is a configuration.
+#
+#   DEBMSG_BUILDDIR=... DEBMSG_SRCDIR=... tests/cases/t-planet-corpus.sh
+. "${DEBMSG_SRCDIR:-.}/tests/cases/planet-lib.sh"
+
+parse=$builddir/tests/parse-feed
+command -v python3 >/dev/null || {
+	echo "python3 is not installed"
+	exit 77
+}
+
+# limited COMMAND…: in 64 MiB
+limited() {
+	if $sanitized; then
+		ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}hard_rss_limit_mb=64:quarantine_size_mb=1" "$@"
+	else
+		prlimit --as=67108864 "$@"
+	fi
+}
+
+# judge_feeds LIST
+judge_feeds() {
+	: >"$work/said-of"
+	split -l 100 "$1" "$work/part."
+	for part in "$work"/part.*; do
+		# shellcheck disable=SC2046 # no blanks in the names
+		limited "$parse" $(cat "$part") >>"$work/said-of" || fail "it ended with status $?"
+	done
+	rm "$work"/part.*
+	python3 "$srcdir/tests/cases/planet-judge.py" "$1" <"$work/said-of" || fail "the judge says otherwise"
+}
+
+note "our own cases"
+find "$srcdir/tests/cases/planet" -name '*.xml' | sort >"$work/list"
+[ "$(wc -l <"$work/list")" -ge 10 ] || fail "they are missing"
+judge_feeds "$work/list"
+for file in "$srcdir"/tests/cases/planet/*.ini; do
+	"$parse" --config "$file" | python3 "$srcdir/tests/cases/planet-config-judge.py" "$file" || fail "$file"
+done
+
+note "the larger they are: bombs, deep ones, long ones, in 64 MiB and 10 seconds"
+big=$work/big
+mkdir "$big"
+awk 'BEGIN { print "<!DOCTYPE feed [<!ENTITY a0 \"lol\">"
+	for (i = 1; i < 40; i++) printf "<!ENTITY a%d \"&a%d;&a%d;&a%d;\">\n", i, i - 1, i - 1, i - 1
+	print "]><feed>&a39;</feed>" }' >"$big/laughs.xml"
+awk 'BEGIN { printf "<!DOCTYPE feed [<!ENTITY a \""; for (i = 0; i < 100000; i++) printf "0123456789"
+	printf "\">]><feed>"; for (i = 0; i < 100000; i++) printf "&a;"; print "</feed>" }' >"$big/quadratic.xml"
+awk 'BEGIN { for (i = 0; i < 1000000; i++) printf "<feed>" }' >"$big/deep.xml"
+awk 'BEGIN { printf "<feed a=\""; for (i = 0; i < 1000000; i++) printf "0123456789"; print "\"/>" }' >"$big/attribute.xml"
+awk 'BEGIN { printf "<feed><!--"; for (i = 0; i < 1000000; i++) printf "0123456789"; print "--></feed>" }' >"$big/comment.xml"
+awk 'BEGIN { printf "<feed"; for (i = 0; i < 100000; i++) printf " a%d=\"\"", i; print "/>" }' >"$big/attributes.xml"
+awk 'BEGIN { printf "<feed>"; for (i = 0; i < 100000; i++) printf "<a%d/>", i; print "</feed>" }' >"$big/names.xml"
+awk 'BEGIN { printf "<feed><entry><title>"; for (i = 0; i < 1000000; i++) printf "&lt;b> 0123"; print "</title></entry></feed>" }' >"$big/title.xml"
+awk 'BEGIN { printf "<feed>"; for (i = 0; i < 60000; i++) printf "<entry><id>%d</id></entry>", i; print "</feed>" }' >"$big/entries.xml"
+for file in "$big"/*; do
+	limited timeout 10 "$parse" "$file" >"$work/said" || fail "$file: status $?"
+	case $file in
+	*/names.xml | */title.xml | */entries.xml) grep -q ^ok "$work/said" || fail "$file is refused" ;;
+	*) grep -q ^error "$work/said" || fail "$file is read" ;;
+	esac
+done
+
+if [ -d "$data" ]; then
+	note "the collected feeds"
+	find "$data" -type f ! -name '*.ini' ! -name '*.txt' ! -name '*.csv' | sort >"$work/list"
+	judge_feeds "$work/list"
+	note "the collected configurations"
+	find "$data" -type f -name '*.ini' | sort >"$work/list"
+	while read -r file; do
+		"$parse" --config "$file" | python3 "$srcdir/tests/cases/planet-config-judge.py" "$file" || fail "$file"
+	done <"$work/list"
+	wc -l <"$work/list"
+else
+	note "left out: there is no $data"
+fi
+
+note "all is well"
