@@ -51,8 +51,8 @@ static const char *const sql_of[S_COUNT] = {
 	[S_CURSOR_SET] = "INSERT OR REPLACE INTO cursor VALUES (?1, ?2)",
 	[S_CURSOR_DELETE] = "DELETE FROM cursor WHERE name = ?1",
 	[S_CURSOR_GET] = "SELECT value FROM cursor WHERE name = ?1",
-	/* the bound makes it a range of the index, however many others there are */
-	[S_CURSOR_NEXT] = "SELECT name FROM cursor WHERE name >= ?1 AND name > ?2 AND"
+	/* ?2 is where to begin: one lower bound is all that SQLite uses of an index */
+	[S_CURSOR_NEXT] = "SELECT name FROM cursor WHERE name >= ?2 AND name <> ?3 AND"
 			  " name < ?1 || char(1114111) ORDER BY name LIMIT 1",
 };
 

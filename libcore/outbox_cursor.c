@@ -73,6 +73,8 @@ enum bus_code bus_outbox_cursor_next(struct bus_outbox *box, const char *prefix,
 	if (!stmt)
 		return bus_outbox_fail(box, "cannot use", err);
 	sqlite3_bind_text(stmt, 1, prefix, -1, SQLITE_STATIC);
-	sqlite3_bind_text(stmt, 2, after ? after : "", -1, SQLITE_STATIC);
+	after = after ? after : "";
+	sqlite3_bind_text(stmt, 2, strcmp(after, prefix) > 0 ? after : prefix, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 3, after, -1, SQLITE_STATIC);
 	return read_one(box, stmt, ret, &len, err);
 }

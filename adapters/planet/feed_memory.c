@@ -30,12 +30,7 @@ struct feed_memory {
 	struct watch *watch;
 	struct pending *pending; /* a hash table, at most half full */
 	size_t count, cap;
-	/*
-	 * Pruning goes through the posts by the first byte of their digest: the
-	 * search for the next name begins at its prefix each time.
-	 */
-	unsigned int pruned_byte;
-	char *pruned; /* the name after which it goes on; NULL: the first with that byte */
+	char *pruned; /* the name after which it goes on; NULL: the first */
 };
 
 enum bus_code feed_memory_open(struct feed_memory **ret, struct watch *watch, struct bus_err *err)
@@ -397,24 +392,17 @@ enum bus_code feed_memory_prune(struct feed_memory *memory, int64_t day,
 				struct adapter_batch *batch, struct bus_err *err)
 {
 	enum bus_code rc = BUS_OK;
-	char prefix[16], *next;
+	char *next;
 	size_t i;
 
 	for (i = 0; i < PRUNE_STEP && !rc && !batch_is_full(batch); i++) {
 		next = NULL;
-		snprintf(prefix, sizeof(prefix), "post/%02x", memory->pruned_byte);
-		rc = watch_cursor_next(memory->watch, prefix, memory->pruned, &next, err);
+		rc = watch_cursor_next(memory->watch, "post/", memory->pruned, &next, err);
 		if (rc)
 			break;
 		free(memory->pruned);
 		memory->pruned = next;
-		if (next)
-			rc = prune_one(memory, next, day, batch, err);
-		else if (++memory->pruned_byte > 0xff)
-			break;
+		rc = next ? prune_one(memory, next, day, batch, err) : BUS_E_NO;
 	}
-	if (rc || memory->pruned_byte <= 0xff)
-		return rc;
-	memory->pruned_byte = 0;
-	return BUS_E_NO;
+	return rc;
 }
