@@ -114,6 +114,11 @@ void watch_timer(struct watch *watch, int64_t ms)
 	watch->timer_us = bus_time_mono() + (ms > 0 ? ms : 0) * 1000 + 1;
 }
 
+void watch_hold(struct watch *watch, int64_t ms)
+{
+	watch->hold_ms = ms;
+}
+
 static bool cursor_name(char name[NAME_MAX_LEN], const struct watch *watch, const char *text,
 			struct bus_err *err)
 {

@@ -43,6 +43,9 @@ void watch_forget(struct watch *watch, int fd);
 /* Wakes the input once, ms milliseconds from now; an earlier timer of it is replaced. */
 void watch_timer(struct watch *watch, int64_t ms);
 
+/* If this read() fails, the input is left alone for at least ms milliseconds. */
+void watch_hold(struct watch *watch, int64_t ms);
+
 /* A cursor of this input as it is on the disk; *ret NULL if there is none, else the caller's. */
 enum bus_code watch_cursor(struct watch *watch, const char *name, char **ret, size_t *ret_len,
 			   struct bus_err *err);

@@ -28,6 +28,7 @@ struct watch {
 	bool is_off; /* not configured */
 	bool is_awake, is_open, is_first, has_failed, shows_progress;
 	int64_t timer_us, retry_us;
+	int64_t hold_ms; /* before the next attempt, at least */
 	unsigned int attempt;
 	struct watch_directory *directory;
 	size_t directory_count;

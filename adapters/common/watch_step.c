@@ -101,6 +101,7 @@ static enum bus_code read_input(struct watch *watch, struct bus_err *err)
 
 	batch_init(&batch);
 	watch->is_awake = false;
+	watch->hold_ms = 0;
 	rc = watch->input->line ? follow_input_read(watch->state, &batch, err)
 				: watch->input->read(watch->state, &batch, err);
 	if (rc == BUS_E_NO)
@@ -117,8 +118,11 @@ static enum bus_code read_input(struct watch *watch, struct bus_err *err)
 
 static void put_off(struct watch *watch, const struct bus_err *err)
 {
+	int64_t pause_ms = bus_backoff_ms(watch->attempt);
+
+	pause_ms = pause_ms > watch->hold_ms ? pause_ms : watch->hold_ms;
 	watch_close(watch);
-	watch->retry_us = bus_time_mono() + (int64_t)bus_backoff_ms(watch->attempt) * 1000;
+	watch->retry_us = bus_time_mono() + pause_ms * 1000;
 	if (!watch->attempt++)
 		say(LOG_ERR, "%s: %s; trying again until it works", watch->input->name, err->text);
 }
