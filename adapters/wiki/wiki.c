@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "adapters/wiki/moin.h"
+#include "adapters/wiki/rcfeed.h"
 
 /* The wiki's inputs: of the software it runs, and of the one it will run. */
 static const struct adapter_input inputs[] = {
@@ -10,6 +11,12 @@ static const struct adapter_input inputs[] = {
 	  .open = moin_open,
 	  .read = moin_read,
 	  .close = moin_close },
+	{ .name = "rcfeed",
+	  .option = "rcfeed-address",
+	  .summary = "MediaWiki's recent changes",
+	  .open = rcfeed_open,
+	  .read = rcfeed_read,
+	  .close = rcfeed_close },
 	{ .name = NULL },
 };
 
