@@ -226,7 +226,9 @@ note "$kills kills"
 note "SIGTERM and SIGINT end it well"
 for signal in TERM INT; do
 	start
-	until [ -n "$(sed -n 's/^SigCgt:.*[^0]$/x/p' "/proc/$pid/status")" ]; do sleep 0.05; done
+	# not the shell that becomes it, which catches them too
+	until [ "$(readlink "/proc/$pid/exe")" = "$bugs" ] &&
+		[ -n "$(sed -n 's/^SigCgt:.*[^0]$/x/p' "/proc/$pid/status")" ]; do sleep 0.05; done
 	kill -$signal $pid
 	wait $pid || fail "SIG$signal: exit status $?"
 	pid=
