@@ -44,6 +44,29 @@ static bool is_compressed(const char *name)
 	return false;
 }
 
+/*
+ * Is it a name that a log called base is given?  log.1, log-20261101, or, as dak
+ * has it, removals-2025.822 for removals.822.  The suffix is what was put in.
+ */
+static bool find_suffix(char suffix[NAME_MAX + 1], const char *name, const char *base)
+{
+	const size_t len = strlen(base), name_len = strlen(name);
+	const char *dot = strrchr(base, '.');
+	const size_t stem = dot ? (size_t)(dot - base) : 0;
+
+	if (name_len <= len || is_compressed(name))
+		return false;
+	if (strncmp(name, base, len) == 0) {
+		snprintf(suffix, NAME_MAX + 1, "%s", name + len);
+		return true;
+	}
+	if (!stem || strncmp(name, base, stem) != 0 || name[stem] != '-' ||
+	    strcmp(name + name_len - (len - stem), dot) != 0)
+		return false;
+	snprintf(suffix, NAME_MAX + 1, "%.*s", (int)(name_len - len), name + stem);
+	return true;
+}
+
 /* What a walk over the renamed files looks for. */
 struct search {
 	const struct follow_position *position;
@@ -57,8 +80,8 @@ static enum bus_code walk(const char *path, bool (*each)(struct search *, const 
 			  struct search *search, struct bus_err *err)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-	const size_t len = strlen(base), dir_len = (size_t)(base - path);
-	char *name = strndup(dir_len ? path : ".", dir_len ? dir_len : 1);
+	const size_t dir_len = (size_t)(base - path);
+	char suffix[NAME_MAX + 1], *name = strndup(dir_len ? path : ".", dir_len ? dir_len : 1);
 	DIR *dir = name ? opendir(name) : NULL;
 	const struct dirent *entry;
 	bool found = false;
@@ -66,15 +89,14 @@ static enum bus_code walk(const char *path, bool (*each)(struct search *, const 
 
 	free(name);
 	while (dir && !found && (entry = readdir(dir)) != NULL) {
-		if (strncmp(entry->d_name, base, len) != 0 || !entry->d_name[len] ||
-		    is_compressed(entry->d_name))
+		if (!find_suffix(suffix, entry->d_name, base))
 			continue;
 		if (asprintf(&name, "%.*s%s", (int)dir_len, path, entry->d_name) < 0) {
 			closedir(dir);
 			return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", path);
 		}
 		if (follow_open_file(&fd, name, NULL) == BUS_OK) {
-			found = each(search, entry->d_name + len, fd);
+			found = each(search, suffix, fd);
 			if (search->fd != fd)
 				close(fd);
 		}
