@@ -162,6 +162,7 @@ struct adapter {
 
 /* By name, because the fuzzer and the tests link several at once. */
 extern const struct adapter adapter_alioth;
+extern const struct adapter adapter_dak;
 extern const struct adapter adapter_planet;
 extern const struct adapter adapter_wiki;
 

@@ -36,6 +36,7 @@ static const struct {
 	{ "heidi-file", "dak", OPTION_PATH },
 	{ "dists-directory", "dak", OPTION_PATH },
 	{ "trace-file", "dak", OPTION_PATH },
+	{ "dinstall-status-file", "dak", OPTION_PATH },
 	{ "private-queues", "dak", OPTION_LIST },
 	{ "moin-data-directory", "wiki", OPTION_PATH },
 	{ "rcfeed-address", "wiki", OPTION_TEXT },

@@ -6,8 +6,8 @@
 /*
  * Files a log was renamed to: those in its directory whose names begin with
  * its own, or have something that begins with "-" before its suffix, as
- * removals-2025.822 for removals.822; but for compressed ones.  *ret_fd is the caller's to close, -1
- * where there is none.
+ * removals-2025.822 for removals.822; but for compressed ones.  *ret_fd is the
+ * caller's to close, -1 where there is none.
  */
 
 /* The one in which position is. */
