@@ -85,7 +85,8 @@ struct adapter_batch {
 
 struct adapter_hook {
 	const char *name;      /* "git": the subcommand, and begins cursor names */
-	const char *hook_name; /* "post-receive": run under this name, it is this hook */
+	const char *hook_name; /* "post-receive": run under this name, it is this hook;
+				  several separated by blanks, NULL: none */
 	const char *summary;   /* for --help */
 
 	/*

@@ -2,19 +2,17 @@
 
 #include "adapters/alioth/git.h"
 
-#include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
-#include "adapters/alioth/git_change.h"
+#include "adapters/alioth/git_commit.h"
 #include "adapters/alioth/git_input.h"
 #include "adapters/alioth/git_repo.h"
+#include "adapters/alioth/vcs.h"
 #include "adapters/common/batch.h"
 #include "adapters/common/say.h"
-#include "event.h"
 
 enum {
 	GIT_MS = 10 * 60 * 1000, /* for each question to git */
@@ -29,6 +27,7 @@ struct conversion {
 	struct bus_buf known;  /* "^<id>" of all that is not new */
 	struct bus_buf raw;    /* an object */
 	char *subject;
+	char target[GIT_ID_MAX + 1]; /* of the tag at hand */
 	bool has_complained;
 };
 
@@ -48,29 +47,6 @@ static enum bus_code do_without(struct conversion *cv, enum bus_code rc, const s
 	return BUS_OK;
 }
 
-/*
- * The repository's name: relative to repository-root below that, else its
- * path; of one with a working tree, that tree's.
- */
-static char *name_of(const char *repository, const char *root)
-{
-	static const char git_dir[] = "/.git";
-	char *real = root ? realpath(root, NULL) : NULL;
-	const char *base = real ? real : root;
-	size_t n = base ? strlen(base) : 0, len;
-
-	while (n && base[n - 1] == '/')
-		n--;
-	if (n && strncmp(repository, base, n) == 0 && repository[n] == '/' && repository[n + 1])
-		repository += n + 1;
-	free(real);
-	len = strlen(repository);
-	n = sizeof(git_dir) - 1;
-	if (len > n && strcmp(repository + len - n, git_dir) == 0)
-		len -= n;
-	return strndup(repository, len);
-}
-
 static void add_known(struct bus_buf *known, const char *id, size_t len)
 {
 	bus_buf_add(known, "^", 1);
@@ -81,13 +57,13 @@ static void add_known(struct bus_buf *known, const char *id, size_t len)
 /* What was there before this push: the old values of its refs, and all other refs. */
 static enum bus_code collect_known(struct conversion *cv, struct bus_err *err)
 {
-	struct git_slice lines = cv->input.lines, others = cv->input.others, line;
+	struct slice lines = cv->input.lines, others = cv->input.others, line;
 	struct bus_buf late = BUS_BUF_INIT((size_t)LATE_REFS_MAX * (GIT_ID_MAX + 1));
 	enum bus_code rc = BUS_OK;
 	struct git_line parsed;
 	const char *why;
 
-	while (git_next_line(&lines, &line))
+	while (slice_line(&lines, &line))
 		if (git_line_parse(&parsed, line, &why) && !git_id_is_zero(parsed.old_id))
 			add_known(&cv->known, parsed.old_id, strlen(parsed.old_id));
 	if (!cv->input.has_others) {
@@ -95,7 +71,7 @@ static enum bus_code collect_known(struct conversion *cv, struct bus_err *err)
 		others.p = late.p;
 		others.len = late.len;
 	}
-	while (!rc && git_next_line(&others, &line))
+	while (!rc && slice_line(&others, &line))
 		add_known(&cv->known, line.p, line.len);
 	if (!rc)
 		rc = bus_buf_check(&cv->known, "git: refs", err);
@@ -106,28 +82,26 @@ static enum bus_code collect_known(struct conversion *cv, struct bus_err *err)
 	return rc ? do_without(cv, rc, err) : BUS_OK;
 }
 
-static enum bus_code read_commit(struct conversion *cv, const char *id, struct git_commit *ret,
+static enum bus_code read_commit(struct conversion *cv, const char *id, struct commit *ret,
 				 struct bus_err *err)
 {
 	enum bus_code rc = git_repo_read(cv->repo, id, &cv->raw, err);
 
-	return rc ? rc
-		  : git_commit_read(ret, id, (struct git_slice){ cv->raw.p, cv->raw.len }, err);
+	return rc ? rc : git_commit_read(ret, id, (struct slice){ cv->raw.p, cv->raw.len }, err);
 }
 
-static enum bus_code ask_commits(struct conversion *cv, struct git_change *change,
-				 struct bus_err *err)
+static enum bus_code ask_commits(struct conversion *cv, struct change *change, struct bus_err *err)
 {
-	const struct git_slice known = { cv->known.p, cv->known.len };
+	const struct slice known = { cv->known.p, cv->known.len };
 	struct git_commits found;
 	enum bus_code rc;
 
-	rc = git_repo_new_commits(cv->repo, change->line.new_id, known, &found, err);
+	rc = git_repo_new_commits(cv->repo, change->new_id, known, &found, err);
 	if (rc)
 		return rc;
 	change->total = found.total;
 	change->has_commits = true;
-	while (!rc && change->count < GIT_NEWEST && change->count < found.total) {
+	while (!rc && change->count < CHANGE_NEWEST && change->count < found.total) {
 		rc = read_commit(cv, found.newest[change->count], &change->commit[change->count],
 				 err);
 		change->count += rc == BUS_OK;
@@ -135,7 +109,7 @@ static enum bus_code ask_commits(struct conversion *cv, struct git_change *chang
 	return rc;
 }
 
-static enum bus_code ask_tag(struct conversion *cv, struct git_change *change,
+static enum bus_code ask_tag(struct conversion *cv, struct change *change,
 			     const struct git_object *object, struct bus_err *err)
 {
 	char peeled[GIT_ID_MAX + 4];
@@ -150,111 +124,83 @@ static enum bus_code ask_tag(struct conversion *cv, struct git_change *change,
 	snprintf(peeled, sizeof(peeled), "%s^{}", object->id);
 	if (!rc)
 		rc = git_repo_object(cv->repo, peeled, &target, err);
-	if (!rc)
-		memcpy(change->target, target.id, sizeof(target.id));
+	if (!rc) {
+		memcpy(cv->target, target.id, sizeof(target.id));
+		change->target = cv->target;
+	}
 	return rc;
 }
 
 /* An old commit that is gone was not an ancestor of one that is there. */
-static enum bus_code ask_forced(struct conversion *cv, struct git_change *change,
-				struct bus_err *err)
+static enum bus_code ask_forced(struct conversion *cv, struct change *change, struct bus_err *err)
 {
 	struct git_object old;
 	bool is_ancestor = false;
 	enum bus_code rc;
 
-	rc = git_repo_object(cv->repo, change->line.old_id, &old, err);
+	rc = git_repo_object(cv->repo, change->old_id, &old, err);
 	if (rc == BUS_E_NO)
 		rc = BUS_OK;
 	else if (!rc)
-		rc = git_repo_is_ancestor(cv->repo, change->line.old_id, change->line.new_id,
-					  &is_ancestor, err);
+		rc = git_repo_is_ancestor(cv->repo, change->old_id, change->new_id, &is_ancestor,
+					  err);
 	if (!rc && !is_ancestor)
-		change->kind = GIT_BRANCH_FORCE;
+		change->kind = CHANGE_BRANCH_FORCE;
 	return rc;
 }
 
-static enum bus_code ask_repository(struct conversion *cv, struct git_change *change,
+static enum bus_code ask_repository(struct conversion *cv, struct change *change,
 				    struct bus_err *err)
 {
 	struct git_object object;
 	enum bus_code rc;
 
-	if (!cv->repo || git_id_is_zero(change->line.new_id))
+	if (!cv->repo || git_id_is_zero(change->new_id))
 		return BUS_OK;
-	rc = git_repo_object(cv->repo, change->line.new_id, &object, err);
-	if (!rc && (change->kind == GIT_TAG_CREATE || change->kind == GIT_TAG_MOVE))
+	rc = git_repo_object(cv->repo, change->new_id, &object, err);
+	if (!rc && (change->kind == CHANGE_TAG_CREATE || change->kind == CHANGE_TAG_MOVE))
 		rc = ask_tag(cv, change, &object, err);
 	if (!rc)
 		rc = ask_commits(cv, change, err);
 	/* after that, because git takes a hole in the history for an answer here */
-	if (!rc && change->kind == GIT_BRANCH_PUSH)
+	if (!rc && change->kind == CHANGE_BRANCH_PUSH)
 		rc = ask_forced(cv, change, err);
 	return rc ? do_without(cv, rc, err) : BUS_OK;
 }
 
-/* The event with as much detail as fits. */
-static enum bus_code add_event(struct conversion *cv, const struct git_change *change,
-			       size_t number, struct git_slice line, struct adapter_batch *batch,
-			       struct bus_err *err)
-{
-	static const struct git_detail detail[] = {
-		{ GIT_NEWEST, GIT_TEXT_MAX, true },
-		{ GIT_NEWEST, 60, true },
-		{ 5, 60, true },
-		{ 1, 60, true },
-		{ 0, 60, false },
-	};
-	const size_t n = sizeof(detail) / sizeof(*detail);
-	const struct adapter_context *ctx = cv->ctx;
-	struct bus_buf data = BUS_BUF_INIT(BUS_BODY_MAX_CEILING);
-	const char *type = git_kind_type[change->kind];
-	enum bus_code rc = BUS_E_DATA;
-	size_t i;
-
-	for (i = 0; i < n && rc == BUS_E_DATA; i++) {
-		bus_buf_clear(&data);
-		git_change_write(&data, change, &detail[i], bus_conf_option(ctx->service, "url"));
-		rc = bus_buf_check(&data, "git: event", err);
-		if (!rc)
-			rc = batch_try(ctx, type, cv->subject, &data, err);
-	}
-	/* what does not fit at all is for the outbox to refuse, and to keep */
-	if (!rc || rc == BUS_E_DATA)
-		rc = batch_add(batch, ctx, type, cv->subject, cv->input.time_us, &data, number,
-			       line.p, line.len, err);
-	bus_buf_finish(&data);
-	return rc;
-}
-
-static enum bus_code convert_line(struct conversion *cv, size_t number, struct git_slice line,
+static enum bus_code convert_line(struct conversion *cv, size_t number, struct slice line,
 				  struct adapter_batch *batch, struct bus_err *err)
 {
-	struct git_change change = {
+	struct change change = {
+		.vcs = "git",
 		.repository = cv->subject,
 		.pusher = cv->input.pusher,
 	};
+	struct git_line parsed;
 	const char *why;
 	enum bus_code rc;
 
-	if (!git_line_parse(&change.line, line, &why))
+	if (!git_line_parse(&parsed, line, &why))
 		return bus_fail(err, BUS_E_DATA, "git: line %zu: %s", number, why);
-	change.kind = git_kind_of(&change.line);
+	change.kind = git_kind_of(&parsed);
+	change.ref = parsed.ref;
+	change.old_id = parsed.old_id;
+	change.new_id = parsed.new_id;
 	rc = ask_repository(cv, &change, err);
 	if (!rc)
-		rc = add_event(cv, &change, number, line, batch, err);
-	git_change_finish(&change);
+		rc = change_add(cv->ctx, &change, cv->input.time_us, number, line, batch, err);
+	change_finish(&change);
 	return rc;
 }
 
 static enum bus_code convert_lines(struct conversion *cv, struct adapter_batch *batch,
 				   struct bus_err *err)
 {
-	struct git_slice lines = cv->input.lines, line;
+	struct slice lines = cv->input.lines, line;
 	enum bus_code rc = BUS_OK;
 	size_t number = 0;
 
-	while (!rc && !batch_is_full(batch) && git_next_line(&lines, &line))
+	while (!rc && !batch_is_full(batch) && slice_line(&lines, &line))
 		if (++number > cv->input.done)
 			rc = convert_line(cv, number, line, batch, err);
 	if (!rc && lines.len) {
@@ -277,7 +223,7 @@ enum bus_code git_convert(const struct adapter_context *ctx, const char *input, 
 
 	if (!git_input_read(&cv.input, input, len))
 		return bus_fail(err, BUS_E_DATA, "git: not an input of this version");
-	cv.subject = name_of(cv.input.repository, bus_conf_option(ctx->service, "repository-root"));
+	cv.subject = vcs_name(ctx, cv.input.repository, "/.git");
 	rc = cv.subject ? git_repo_open(&cv.repo, cv.input.repository, GIT_MS, err)
 			: bus_fail(err, BUS_E_NOMEM, "git: out of memory");
 	if (!rc)

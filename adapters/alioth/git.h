@@ -10,7 +10,6 @@
  *	git_input	what the hook is told, kept until it is converted
  *	git_repo	asks git: refs, ancestry, new commits, objects
  *	git_commit	reads raw commits and tags
- *	git_change	what is known of one ref, as JSON
  */
 
 /* Reads stdin and the repository in the working directory; see struct adapter_hook. */

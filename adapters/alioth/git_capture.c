@@ -3,47 +3,21 @@
 #include "adapters/alioth/git.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "adapters/alioth/git_input.h"
 #include "adapters/alioth/git_repo.h"
+#include "adapters/alioth/vcs.h"
 #include "adapters/common/say.h"
 #include "timestamp.h"
 
 enum {
-	STDIN_MAX = 12 * 1024 * 1024, /* bytes; a cursor takes 16 MiB, other refs included */
-	OTHERS_MAX = 50000,	      /* refs; 65 bytes each at most */
-	OTHERS_MS = 2000,	      /* for git to list them, while the pusher waits */
-	PUSHER_MAX = 100	      /* bytes */
+	OTHERS_MAX = 50000, /* refs; 65 bytes each at most */
+	OTHERS_MS = 2000    /* for git to list them, while the pusher waits */
 };
-
-/* All of it; what is over the limit is read and counted, so that git is not left writing. */
-static enum bus_code read_stdin(struct bus_buf *out, size_t *ret_over, struct bus_err *err)
-{
-	char chunk[16384];
-	size_t room;
-	ssize_t n;
-
-	*ret_over = 0;
-	for (;;) {
-		n = read(STDIN_FILENO, chunk, sizeof(chunk));
-		if (n == 0)
-			return bus_buf_check(out, "stdin", err);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return bus_fail(err, BUS_E_TEMP, "stdin: %s", strerror(errno));
-		room = STDIN_MAX - out->len;
-		room = room < (size_t)n ? room : (size_t)n;
-		bus_buf_add(out, chunk, room);
-		*ret_over += (size_t)n - room;
-	}
-}
 
 struct sorted {
 	struct bus_buf good, bad; /* lines */
@@ -51,14 +25,14 @@ struct sorted {
 	char why[200]; /* of the first bad one */
 };
 
-static void sort_lines(struct sorted *sorted, struct git_slice text)
+static void sort_lines(struct sorted *sorted, struct slice text)
 {
 	struct git_line parsed;
-	struct git_slice line;
+	struct slice line;
 	const char *why;
 	bool whole;
 
-	while (git_next_line(&text, &line)) {
+	while (slice_line(&text, &line)) {
 		whole = line.p[line.len] == '\n';
 		if (whole && git_line_parse(&parsed, line, &why)) {
 			bus_buf_add(&sorted->good, line.p, line.len + 1);
@@ -89,22 +63,6 @@ static void report_rejected(struct bus_buf *rejected, const struct sorted *sorte
 	bus_buf_add(rejected, sorted->bad.p, sorted->bad.len);
 }
 
-static void find_pusher(char pusher[PUSHER_MAX + 1])
-{
-	const char *name = getenv("GL_USERNAME");
-	const struct passwd *pw;
-
-	if (!name || !*name)
-		name = getenv("REMOTE_USER");
-	if (!name || !*name) {
-		pw = getpwuid(getuid());
-		name = pw ? pw->pw_name : NULL;
-	}
-	if (!name || !*name)
-		name = getenv("USER");
-	snprintf(pusher, PUSHER_MAX + 1, "%s", name && *name ? name : "unknown");
-}
-
 /* The refs that were not pushed, as they are now; none of it is reason to fail. */
 static void find_others(struct bus_buf *others, struct git_input *input)
 {
@@ -127,7 +85,7 @@ static enum bus_code write_input(struct adapter_capture *ret, const struct sorte
 				 const char *repository, struct bus_err *err)
 {
 	struct bus_buf others = BUS_BUF_INIT((size_t)OTHERS_MAX * (GIT_ID_MAX + 1));
-	char pusher[PUSHER_MAX + 1];
+	char pusher[VCS_PUSHER_MAX + 1];
 	struct git_input input = {
 		.time_us = bus_time_now(),
 		.repository = repository,
@@ -135,7 +93,7 @@ static enum bus_code write_input(struct adapter_capture *ret, const struct sorte
 		.lines = { sorted->good.p, sorted->good.len },
 	};
 
-	find_pusher(pusher);
+	vcs_pusher(pusher, NULL);
 	find_others(&others, &input);
 	git_input_write(&ret->input, &input);
 	bus_buf_finish(&others);
@@ -161,8 +119,9 @@ enum bus_code git_capture(const struct adapter_context *ctx, char **operand,
 			  struct adapter_capture *ret, struct bus_err *err)
 {
 	const char *git_dir = getenv("GIT_DIR");
-	struct bus_buf text = BUS_BUF_INIT(STDIN_MAX);
-	struct sorted sorted = { BUS_BUF_INIT(STDIN_MAX), BUS_BUF_INIT(STDIN_MAX + 1), 0, 0, "" };
+	struct bus_buf text = BUS_BUF_INIT(VCS_STDIN_MAX);
+	struct sorted sorted = { BUS_BUF_INIT(VCS_STDIN_MAX), BUS_BUF_INIT(VCS_STDIN_MAX + 1), 0, 0,
+				 "" };
 	char *repository = NULL;
 	size_t over = 0;
 	enum bus_code rc;
@@ -170,7 +129,7 @@ enum bus_code git_capture(const struct adapter_context *ctx, char **operand,
 	(void)ctx;
 	rc = check_call(operand, git_dir, err);
 	if (!rc)
-		rc = read_stdin(&text, &over, err);
+		rc = vcs_stdin(&text, &over, err);
 	if (rc)
 		goto out;
 	if (getenv("GIT_QUARANTINE_PATH")) {
@@ -184,7 +143,7 @@ enum bus_code git_capture(const struct adapter_context *ctx, char **operand,
 		rc = bus_fail(err, BUS_E_TEMP, "git: %s: %s", git_dir, strerror(errno));
 		goto out;
 	}
-	sort_lines(&sorted, (struct git_slice){ text.p, text.len });
+	sort_lines(&sorted, (struct slice){ text.p, text.len });
 	report_rejected(&ret->rejected, &sorted, over);
 	if (sorted.good.len)
 		rc = write_input(ret, &sorted, repository, err);

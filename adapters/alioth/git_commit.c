@@ -9,14 +9,13 @@
 #include <string.h>
 #include <strings.h>
 
-#include "adapters/common/text.h"
 #include "event.h"
 
 struct header {
-	struct git_slice person, encoding, message;
+	struct slice person, encoding, message;
 };
 
-static bool starts_with(struct git_slice line, const char *word, struct git_slice *ret)
+static bool starts_with(struct slice line, const char *word, struct slice *ret)
 {
 	const size_t n = strlen(word);
 
@@ -28,14 +27,14 @@ static bool starts_with(struct git_slice line, const char *word, struct git_slic
 }
 
 /* The first of each header counts, as in git; a line that begins with a blank goes on. */
-static void split(struct header *ret, struct git_slice raw)
+static void split(struct header *ret, struct slice raw)
 {
-	static const struct git_slice empty = { "", 0 };
-	struct git_slice line, value;
+	static const struct slice empty = { "", 0 };
+	struct slice line, value;
 
 	ret->person = empty;
 	ret->encoding = empty;
-	while (git_next_line(&raw, &line) && line.len) {
+	while (slice_line(&raw, &line) && line.len) {
 		if (!ret->person.len &&
 		    (starts_with(line, "author ", &value) || starts_with(line, "tagger ", &value)))
 			ret->person = value;
@@ -68,7 +67,7 @@ static bool encoding_known(const char *name)
 }
 
 /* Appends text in UTF-8; as it is where the encoding is not known or not the text's. */
-static void add_decoded(struct bus_buf *out, struct git_slice text, struct git_slice encoding)
+static void add_decoded(struct bus_buf *out, struct slice text, struct slice encoding)
 {
 	char name[40], converted[8192], *to = converted, *from = (char *)(uintptr_t)text.p;
 	size_t from_len = text.len, to_len = sizeof(converted);
@@ -89,29 +88,24 @@ static void add_decoded(struct bus_buf *out, struct git_slice text, struct git_s
 		bus_buf_add(out, text.p, text.len);
 }
 
-/* As one line of at most GIT_TEXT_MAX characters; the caller frees *ret. */
-static enum bus_code decode_line(char **ret, struct git_slice text, struct git_slice encoding,
+/* As one line of at most COMMIT_TEXT_MAX characters; the caller frees *ret. */
+static enum bus_code decode_line(char **ret, struct slice text, struct slice encoding,
 				 struct bus_err *err)
 {
-	struct bus_buf decoded = BUS_BUF_INIT(16384), line = BUS_BUF_INIT(16384);
+	struct bus_buf decoded = BUS_BUF_INIT(16384);
 	enum bus_code rc;
 
-	if (text.len > 2000) /* more than GIT_TEXT_MAX characters in any encoding */
+	if (text.len > 2000) /* more than COMMIT_TEXT_MAX characters in any encoding */
 		text.len = 2000;
 	add_decoded(&decoded, text, encoding);
-	bus_buf_add(&line, "", 0);
-	text_line(&line, decoded.p ? decoded.p : "", decoded.len, GIT_TEXT_MAX);
 	rc = bus_buf_check(&decoded, "git: commit", err);
 	if (!rc)
-		rc = bus_buf_check(&line, "git: commit", err);
-	if (!rc)
-		*ret = bus_buf_detach(&line);
+		rc = commit_line(ret, slice_of_buf(&decoded), err);
 	bus_buf_finish(&decoded);
-	bus_buf_finish(&line);
 	return rc;
 }
 
-static struct git_slice trim(struct git_slice s)
+static struct slice trim(struct slice s)
 {
 	for (; s.len && (unsigned char)s.p[0] <= ' '; s.p++)
 		s.len--;
@@ -121,7 +115,7 @@ static struct git_slice trim(struct git_slice s)
 }
 
 /* "1712345678 +0200": seconds, and a zone that changes nothing about when it was. */
-static bool parse_date(struct git_slice text, int64_t *ret)
+static bool parse_date(struct slice text, int64_t *ret)
 {
 	static const int64_t max = 253402300799; /* the end of the year 9999 */
 	int64_t seconds = 0;
@@ -143,14 +137,14 @@ static bool parse_date(struct git_slice text, int64_t *ret)
  * "Name <mail> date": the mail from the first `<` to the first `>` after it,
  * the date after the last `>`, as git has it.
  */
-static enum bus_code read_person(struct git_commit *commit, struct git_slice person,
-				 struct git_slice encoding, struct bus_err *err)
+static enum bus_code read_person(struct commit *commit, struct slice person, struct slice encoding,
+				 struct bus_err *err)
 {
 	const char *open = memchr(person.p, '<', person.len);
 	const char *end = person.p + person.len, *close = NULL, *last = NULL;
-	struct git_slice name = person, date = { NULL, 0 };
+	struct slice name = person, date = { NULL, 0 };
 	struct bus_buf text = BUS_BUF_INIT(2 * BUS_BODY_MAX_CEILING);
-	struct git_slice whole;
+	struct slice whole;
 	enum bus_code rc;
 
 	if (open)
@@ -179,34 +173,26 @@ static enum bus_code read_person(struct git_commit *commit, struct git_slice per
 	return rc;
 }
 
-enum bus_code git_commit_read(struct git_commit *ret, const char *id, struct git_slice raw,
+enum bus_code git_commit_read(struct commit *ret, const char *id, struct slice raw,
 			      struct bus_err *err)
 {
-	struct git_commit commit = { .person = NULL };
-	struct git_slice rest, line = { NULL, 0 };
+	struct commit commit = { .id = strdup(id) };
 	struct header header;
-	enum bus_code rc;
+	enum bus_code rc = BUS_OK;
 
-	snprintf(commit.id, sizeof(commit.id), "%s", id);
+	if (!commit.id)
+		rc = bus_fail(err, BUS_E_NOMEM, "git: out of memory");
 	split(&header, raw);
-	rc = read_person(&commit, header.person, header.encoding, err);
-	rest = header.message;
-	while (!trim(line).len && git_next_line(&rest, &line))
-		;
 	if (!rc)
-		rc = decode_line(&commit.subject, line, header.encoding, err);
+		rc = read_person(&commit, header.person, header.encoding, err);
+	if (!rc)
+		rc = decode_line(&commit.subject, commit_subject(header.message), header.encoding,
+				 err);
 	if (header.message.len)
 		closes_find(&commit.closes, header.message.p, header.message.len);
 	if (rc)
-		git_commit_finish(&commit);
+		commit_finish(&commit);
 	else
 		*ret = commit;
 	return rc;
-}
-
-void git_commit_finish(struct git_commit *commit)
-{
-	free(commit->person);
-	free(commit->subject);
-	commit->person = commit->subject = NULL;
 }

@@ -18,21 +18,8 @@ bool git_id_is_zero(const char *id)
 	return id[strspn(id, "0")] == '\0';
 }
 
-bool git_next_line(struct git_slice *text, struct git_slice *ret)
-{
-	const char *lf = text->len ? memchr(text->p, '\n', text->len) : NULL;
-
-	if (!text->len)
-		return false;
-	ret->p = text->p;
-	ret->len = lf ? (size_t)(lf - text->p) : text->len;
-	text->p += ret->len + (lf != NULL);
-	text->len -= ret->len + (lf != NULL);
-	return true;
-}
-
 /* What git itself refuses in a name (git-check-ref-format(1)) did not come from git. */
-static bool ref_valid(struct git_slice ref)
+static bool ref_valid(struct slice ref)
 {
 	size_t i;
 
@@ -50,7 +37,7 @@ static bool ref_valid(struct git_slice ref)
 	return true;
 }
 
-bool git_line_parse(struct git_line *ret, struct git_slice line, const char **why)
+bool git_line_parse(struct git_line *ret, struct slice line, const char **why)
 {
 	const char *space = line.len ? memchr(line.p, ' ', line.len) : NULL;
 	const size_t n = space ? (size_t)(space - line.p) : 0;
@@ -71,6 +58,19 @@ bool git_line_parse(struct git_line *ret, struct git_slice line, const char **wh
 	return !git_id_is_zero(ret->old_id) || !git_id_is_zero(ret->new_id);
 }
 
+enum change_kind git_kind_of(const struct git_line *line)
+{
+	const bool created = git_id_is_zero(line->old_id), deleted = git_id_is_zero(line->new_id);
+
+	if (slice_begins(line->ref, "refs/heads/"))
+		return created	 ? CHANGE_BRANCH_CREATE
+		       : deleted ? CHANGE_BRANCH_DELETE
+				 : CHANGE_BRANCH_PUSH;
+	if (slice_begins(line->ref, "refs/tags/"))
+		return created ? CHANGE_TAG_CREATE : deleted ? CHANGE_TAG_DELETE : CHANGE_TAG_MOVE;
+	return CHANGE_REF_PUSH;
+}
+
 void git_input_write(struct bus_buf *out, const struct git_input *input)
 {
 	bus_buf_add(out, format, sizeof(format));
@@ -87,7 +87,7 @@ void git_input_write(struct bus_buf *out, const struct git_input *input)
 bool git_input_read(struct git_input *ret, const char *bytes, size_t len)
 {
 	enum { FORMAT, TIME, DONE, HAS_OTHERS, REPOSITORY, PUSHER, LINES, OTHERS, COUNT };
-	struct git_slice field[COUNT];
+	struct slice field[COUNT];
 	size_t i;
 
 	for (i = 0; i < COUNT; i++) {

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buf.h"
+#include "adapters/alioth/change.h"
+#include "adapters/alioth/slice.h"
 
 /*
  * What post-receive is told, and the form in which it is kept.
@@ -15,35 +16,29 @@ enum {
 	GIT_REF_MAX = 4096 /* bytes */
 };
 
-/* Bytes of some buffer. */
-struct git_slice {
-	const char *p;
-	size_t len;
-};
-
 /* A line of stdin: <old> SP <new> SP <ref>. */
 struct git_line {
 	char old_id[GIT_ID_MAX + 1]; /* all zeros: the ref is new */
 	char new_id[GIT_ID_MAX + 1]; /* all zeros: the ref was deleted */
-	struct git_slice ref;
+	struct slice ref;
 };
 
 /* line is without its LF.  *why says what is wrong with it. */
-bool git_line_parse(struct git_line *ret, struct git_slice line, const char **why);
+bool git_line_parse(struct git_line *ret, struct slice line, const char **why);
 bool git_id_valid(const char *id, size_t len); /* 40 or 64 lower-case hex digits */
 bool git_id_is_zero(const char *id);
 
-/* Takes the next line, without its LF, off text; false at the end. */
-bool git_next_line(struct git_slice *text, struct git_slice *ret);
+/* From the line alone: CHANGE_BRANCH_PUSH for what may turn out to be forced. */
+enum change_kind git_kind_of(const struct git_line *line);
 
 struct git_input {
 	int64_t time_us;
 	const char *repository; /* absolute path of the Git directory */
 	const char *pusher;
-	size_t done;		 /* lines that are converted already */
-	bool has_others;	 /* false: there were too many other refs */
-	struct git_slice lines;	 /* as they came, each with its LF */
-	struct git_slice others; /* ids of the refs that were not pushed, each with LF */
+	size_t done;	     /* lines that are converted already */
+	bool has_others;     /* false: there were too many other refs */
+	struct slice lines;  /* as they came, each with its LF */
+	struct slice others; /* ids of the refs that were not pushed, each with LF */
 };
 
 void git_input_write(struct bus_buf *out, const struct git_input *input);

@@ -75,22 +75,22 @@ void git_repo_close(struct git_repo *repo)
 
 static int compare_slices(const void *a, const void *b)
 {
-	const struct git_slice *x = a, *y = b;
+	const struct slice *x = a, *y = b;
 	const int order = memcmp(x->p, y->p, x->len < y->len ? x->len : y->len);
 
 	return order ? order : (x->len > y->len) - (x->len < y->len);
 }
 
 /* The refs of lines, sorted; the caller frees *ret. */
-static enum bus_code pushed_refs(struct git_slice **ret, size_t *ret_count, struct git_slice lines,
+static enum bus_code pushed_refs(struct slice **ret, size_t *ret_count, struct slice lines,
 				 struct bus_err *err)
 {
-	struct git_slice *ref = NULL, *more, line;
+	struct slice *ref = NULL, *more, line;
 	size_t count = 0, cap = 0;
 	struct git_line parsed;
 	const char *why;
 
-	while (git_next_line(&lines, &line)) {
+	while (slice_line(&lines, &line)) {
 		if (!git_line_parse(&parsed, line, &why))
 			continue;
 		if (count == cap) {
@@ -112,12 +112,12 @@ static enum bus_code pushed_refs(struct git_slice **ret, size_t *ret_count, stru
 }
 
 /* A line of for-each-ref: "<id> <target if symbolic> <ref>".  A symbolic ref is no ref more. */
-static void add_other(struct bus_buf *out, const char *line, const struct git_slice *pushed,
+static void add_other(struct bus_buf *out, const char *line, const struct slice *pushed,
 		      size_t count)
 {
 	const char *space = strchr(line, ' ');
 	const size_t n = space ? (size_t)(space - line) : 0;
-	struct git_slice ref;
+	struct slice ref;
 
 	if (!space || !git_id_valid(line, n) || space[1] != ' ')
 		return;
@@ -144,12 +144,12 @@ static enum bus_code finish(struct child *child, struct bus_err *err)
 	return BUS_E_NO;
 }
 
-enum bus_code git_repo_others(struct git_repo *repo, struct bus_buf *out, struct git_slice lines,
+enum bus_code git_repo_others(struct git_repo *repo, struct bus_buf *out, struct slice lines,
 			      size_t max, struct bus_err *err)
 {
 	static const char *const argv[] = { git, "for-each-ref",
 					    "--format=%(objectname) %(symref) %(refname)", NULL };
-	struct git_slice *pushed = NULL;
+	struct slice *pushed = NULL;
 	struct child *child = NULL;
 	char line[LINE_MAX_LEN];
 	size_t count = 0, seen = 0;
@@ -200,7 +200,7 @@ enum bus_code git_repo_is_ancestor(struct git_repo *repo, const char *old_id, co
 	return BUS_OK;
 }
 
-enum bus_code git_repo_new_commits(struct git_repo *repo, const char *id, struct git_slice known,
+enum bus_code git_repo_new_commits(struct git_repo *repo, const char *id, struct slice known,
 				   struct git_commits *ret, struct bus_err *err)
 {
 	/* children before parents, so that the newest are right whatever the clocks said */
@@ -222,7 +222,7 @@ enum bus_code git_repo_new_commits(struct git_repo *repo, const char *id, struct
 		rc = child_write(child, known.p, known.len, err);
 	child_end_input(child);
 	while (!rc && !(rc = child_read_line(child, line, sizeof(line), err))) {
-		if (found.total < GIT_NEWEST && git_id_valid(line, strlen(line)))
+		if (found.total < CHANGE_NEWEST && git_id_valid(line, strlen(line)))
 			memcpy(found.newest[found.total], line, strlen(line));
 		found.total++;
 	}

@@ -23,23 +23,21 @@ void git_repo_close(struct git_repo *repo);
  * Appends the ids of all refs except those of the lines, each as "<id> LF".
  * BUS_E_DATA where there are more refs than max.
  */
-enum bus_code git_repo_others(struct git_repo *repo, struct bus_buf *out, struct git_slice lines,
+enum bus_code git_repo_others(struct git_repo *repo, struct bus_buf *out, struct slice lines,
 			      size_t max, struct bus_err *err);
 
 /* Both are commits; BUS_E_NO also where one is missing. */
 enum bus_code git_repo_is_ancestor(struct git_repo *repo, const char *old_id, const char *new_id,
 				   bool *ret, struct bus_err *err);
 
-enum { GIT_NEWEST = 20 };
-
 /* How many, and the newest of them, newest first. */
 struct git_commits {
 	uint64_t total;
-	char newest[GIT_NEWEST][GIT_ID_MAX + 1];
+	char newest[CHANGE_NEWEST][GIT_ID_MAX + 1];
 };
 
 /* Commits that can be reached from id and not from any of known, lines of "^<id> LF". */
-enum bus_code git_repo_new_commits(struct git_repo *repo, const char *id, struct git_slice known,
+enum bus_code git_repo_new_commits(struct git_repo *repo, const char *id, struct slice known,
 				   struct git_commits *ret, struct bus_err *err);
 
 enum { GIT_OBJECT_MAX = 1024 * 1024 }; /* bytes that are read of one */

@@ -31,8 +31,9 @@ static void print_help(const struct adapter *adapter)
 	       "hooks:\n",
 	       adapter->program, adapter->program, adapter->service);
 	for (hook = adapter->hook; hook->name; hook++)
-		printf("  %-8s %s (also when run as %s)\n", hook->name, hook->summary,
-		       hook->hook_name);
+		printf("  %-6s %s%s%s\n", hook->name, hook->summary,
+		       hook->hook_name ? "; also run as " : "",
+		       hook->hook_name ? hook->hook_name : "");
 	printf("\n"
 	       "  -c, --config FILE  configuration (else $DEBMSG_CONF, or\n"
 	       "                     " SYSCONFDIR "/debmsg/debmsg.conf)\n"
@@ -65,7 +66,8 @@ static int parse_options(struct options *ret, const struct adapter *adapter, int
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:", table, NULL)) != -1)
+	/* what stands after the hook's name is the service's, whatever it begins with */
+	while ((c = getopt_long(argc, argv, "+c:", table, NULL)) != -1)
 		switch (c) {
 		case 'c':
 			ret->config = optarg;
@@ -85,6 +87,17 @@ static int parse_options(struct options *ret, const struct adapter *adapter, int
 	return -1;
 }
 
+static bool has_name(const char *names, const char *name)
+{
+	const size_t len = strlen(name);
+	const char *at;
+
+	for (at = len ? names : NULL; at && (at = strstr(at, name)); at += len)
+		if ((at == names || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+			return true;
+	return false;
+}
+
 /* The hook that is meant by the name we run under, or by the first operand. */
 static const struct adapter_hook *find_hook(const struct adapter *adapter, const char *name,
 					    char ***operand)
@@ -92,7 +105,7 @@ static const struct adapter_hook *find_hook(const struct adapter *adapter, const
 	const struct adapter_hook *hook;
 
 	for (hook = adapter->hook; hook->name; hook++)
-		if (strcmp(hook->hook_name, name) == 0)
+		if (has_name(hook->hook_name, name))
 			return hook;
 	for (hook = adapter->hook; hook->name && **operand; hook++)
 		if (strcmp(hook->name, **operand) == 0) {
@@ -153,5 +166,9 @@ int hook_main(const struct adapter *adapter, int argc, char **argv)
 		return status;
 	operand = argv + optind;
 	hook = find_hook(adapter, name, &operand);
+	if (*operand && !operand[1] && strcmp(*operand, "--pending") == 0) {
+		options.pending = true;
+		operand++;
+	}
 	return hook ? run(adapter, &options, hook, operand) : not_found(adapter, name, *operand);
 }

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-#include "adapters/alioth/git_change.h"
+#include "adapters/alioth/change.h"
+#include "adapters/alioth/git_commit.h"
+#include "adapters/alioth/git_input.h"
 #include "event.h"
 #include "fuzz.h"
 
@@ -24,15 +26,15 @@ static void check_input(const char *bytes, size_t len)
 }
 
 /* Whatever is in ref, names and commit: the event is one that consumers accept. */
-static void check_event(struct git_change *change)
+static void check_event(struct change *change)
 {
-	const struct git_detail detail = { GIT_NEWEST, GIT_TEXT_MAX, true };
+	const struct change_detail detail = { CHANGE_NEWEST, COMMIT_TEXT_MAX, true };
 	struct bus_buf data = BUS_BUF_INIT(BUS_BODY_MAX_CEILING);
 	struct bus_buf body = BUS_BUF_INIT(BUS_BODY_MAX_CEILING);
 	struct bus_draft draft = { .type = "org.debian.dev.alioth.branch.push", .subject = "x" };
 	struct bus_err err = { BUS_OK, "" };
 
-	git_change_write(&data, change, &detail, "http://x/{repository}/{ref}?{old}");
+	change_write(&data, change, &detail, "http://x/{repository}/{ref}?{old}");
 	MUST(!data.failed);
 	draft.data = data.p;
 	draft.data_len = data.len;
@@ -45,20 +47,24 @@ static void check_event(struct git_change *change)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	char *text = malloc(len + 1);
-	struct git_change change = { .has_commits = true, .total = 1, .has_tag = true };
-	struct git_slice rest, line = { "", 0 };
+	struct change change = { .vcs = "git", .has_commits = true, .total = 1, .has_tag = true };
+	struct git_line parsed;
+	struct slice rest, line = { "", 0 };
 	const char *why;
 
 	MUST(text != NULL);
 	memcpy(text, bytes, len);
 	text[len] = '\0';
 	check_input(text, len);
-	rest = (struct git_slice){ text, len };
-	git_next_line(&rest, &line);
-	if (git_line_parse(&change.line, line, &why))
-		change.kind = git_kind_of(&change.line);
-	else
-		change.line.ref = (struct git_slice){ "refs/x", 6 };
+	rest = (struct slice){ text, len };
+	slice_line(&rest, &line);
+	change.ref = slice_of("refs/x");
+	if (git_line_parse(&parsed, line, &why)) {
+		change.kind = git_kind_of(&parsed);
+		change.ref = parsed.ref;
+		change.old_id = parsed.old_id;
+		change.new_id = parsed.new_id;
+	}
 	change.repository = change.pusher = text; /* up to its first NUL */
 	MUST(git_commit_read(&change.commit[0], id, rest, NULL) == BUS_OK);
 	MUST(git_commit_read(&change.tag, id, rest, NULL) == BUS_OK);
@@ -66,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	change.count = 1;
 	if (len < 20000) /* six bytes of JSON for one of ours, several times */
 		check_event(&change);
-	git_change_finish(&change);
+	change_finish(&change);
 	free(text);
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "adapters/alioth/closes.h"
-#include "adapters/alioth/git_change.h"
+#include "adapters/alioth/change.h"
 #include "adapters/alioth/git_commit.h"
 #include "adapters/alioth/git_input.h"
 #include "check.h"
@@ -18,17 +18,12 @@
 #define A64 A40 "aaaaaaaaaaaaaaaaaaaaaaaa"
 #define Z64 Z40 "000000000000000000000000"
 
-static struct git_slice slice(const char *text)
-{
-	return (struct git_slice){ text, strlen(text) };
-}
-
 static bool parses(const char *text)
 {
 	struct git_line line;
 	const char *why;
 
-	return git_line_parse(&line, slice(text), &why);
+	return git_line_parse(&line, slice_of(text), &why);
 }
 
 static void reads_lines_as_git_writes_them(void)
@@ -36,7 +31,7 @@ static void reads_lines_as_git_writes_them(void)
 	struct git_line line;
 	const char *why;
 
-	CHECK_NEED(git_line_parse(&line, slice(A40 " " B40 " refs/heads/f\xc3\xa4hre"), &why));
+	CHECK_NEED(git_line_parse(&line, slice_of(A40 " " B40 " refs/heads/f\xc3\xa4hre"), &why));
 	CHECK_TEXT(line.old_id, A40);
 	CHECK_TEXT(line.new_id, B40);
 	CHECK(line.ref.len == 17 && !memcmp(line.ref.p, "refs/heads/f\xc3\xa4hre", 17));
@@ -130,8 +125,8 @@ static void tells_what_a_push_did_to_a_ref(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(row) / sizeof(*row); i++) {
-		CHECK_NEED(git_line_parse(&line, slice(row[i].line), &why));
-		CHECK_TEXT(git_kind_type[git_kind_of(&line)], row[i].type);
+		CHECK_NEED(git_line_parse(&line, slice_of(row[i].line), &why));
+		CHECK_TEXT(change_type[git_kind_of(&line)], row[i].type);
 	}
 }
 
@@ -199,12 +194,12 @@ static void lists_no_more_bugs_than_it_has_room_for(void)
 	bus_buf_finish(&text);
 }
 
-static struct git_commit commit;
+static struct commit commit;
 
-static const struct git_commit *read_raw(const char *raw, size_t len)
+static const struct commit *read_raw(const char *raw, size_t len)
 {
-	git_commit_finish(&commit);
-	CHECK_NEED(git_commit_read(&commit, A40, (struct git_slice){ raw, len }, NULL) == BUS_OK);
+	commit_finish(&commit);
+	CHECK_NEED(git_commit_read(&commit, A40, (struct slice){ raw, len }, NULL) == BUS_OK);
 	return &commit;
 }
 
@@ -292,22 +287,25 @@ static void cuts_long_lines_at_200_characters(void)
 	bus_buf_finish(&raw);
 }
 
-static char *written(struct git_change *change, size_t commits, const char *url)
+static char *written(struct change *change, size_t commits, const char *url)
 {
-	const struct git_detail detail = { commits, 60, true };
+	const struct change_detail detail = { commits, 60, true };
 	struct bus_buf out = BUS_BUF_INIT(1 << 20);
 
-	git_change_write(&out, change, &detail, url);
+	change_write(&out, change, &detail, url);
 	return bus_buf_detach(&out);
 }
 
 static void writes_what_is_known(void)
 {
-	struct git_change change = {
-		.kind = GIT_BRANCH_PUSH,
+	struct change change = {
+		.kind = CHANGE_BRANCH_PUSH,
 		.repository = "demo/h\xc3\xa4.git",
 		.pusher = "anna",
-		.line = { A40, B40, { "refs/heads/\xff%", 13 } },
+		.vcs = "git",
+		.ref = { "refs/heads/\xff%", 13 },
+		.old_id = A40,
+		.new_id = B40,
 		.has_commits = true,
 		.total = 3,
 	};
@@ -364,7 +362,7 @@ static void reads_all_real_commits(void)
 	CHECK(!dir || count > 50);
 	if (dir)
 		closedir(dir);
-	git_commit_finish(&commit);
+	commit_finish(&commit);
 	free(directory);
 }
 
