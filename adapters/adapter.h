@@ -67,6 +67,8 @@ struct adapter_reject {
 	struct bus_buf raw;
 };
 
+struct bus_outbox;
+
 /*
  * What convert() or read() makes of an input, or of the first part of a large
  * one; see common/batch.h.  All of it is stored in one transaction.
@@ -81,6 +83,8 @@ struct adapter_batch {
 	size_t reject_count, reject_cap;
 	struct bus_buf rest; /* convert(): the input that remains; empty: all is converted */
 	bool more;	     /* read(): there is more to read at once */
+	struct bus_outbox *box; /* the next two: where batch_stored() looks */
+	const char *input;
 };
 
 struct adapter_hook {

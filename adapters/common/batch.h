@@ -32,6 +32,13 @@ enum bus_code batch_cursor(struct adapter_batch *batch, const char *name, const 
 			   size_t len, struct bus_err *err);
 
 /*
+ * The value a cursor of this name has on the disk: *ret is NULL where there is
+ * none, else new.  For convert(); an input that is watched has watch_cursor().
+ */
+enum bus_code batch_stored(const struct adapter_batch *batch, const char *name, char **ret,
+			   size_t *ret_len, struct bus_err *err);
+
+/*
  * Keeps what cannot be an event, with the reason that *why holds; of raw, at
  * most the first 64 KiB.
  */

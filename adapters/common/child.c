@@ -261,6 +261,20 @@ enum bus_code child_read_line(struct child *child, char *line, size_t size, stru
 	return BUS_OK;
 }
 
+enum bus_code child_read_all(struct child *child, struct bus_buf *out, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+
+	while (!rc) {
+		bus_buf_add(out, child->buf + child->begin, child->end - child->begin);
+		child->begin = child->end;
+		rc = bus_buf_check(out, child->name, err);
+		if (!rc)
+			rc = fill(child, err);
+	}
+	return rc == BUS_E_NO ? BUS_OK : rc;
+}
+
 static enum bus_code end_of(struct child *child, int *ret_status, struct bus_err *err)
 {
 	int status = 0;

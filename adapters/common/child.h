@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "buf.h"
 #include "err.h"
 
 /*
@@ -35,6 +36,8 @@ void child_end_input(struct child *child);
 enum bus_code child_read(struct child *child, void *bytes, size_t len, struct bus_err *err);
 /* Without its LF, as a string.  BUS_E_NO at the end, BUS_E_DATA where it has no room. */
 enum bus_code child_read_line(struct child *child, char *line, size_t size, struct bus_err *err);
+/* Appends all that comes; BUS_E_DATA where it is more than out takes. */
+enum bus_code child_read_all(struct child *child, struct bus_buf *out, struct bus_err *err);
 
 /*
  * BUS_OK and the exit status, or BUS_E_UNAVAILABLE if it had to be killed or died

@@ -117,6 +117,8 @@ static enum bus_code convert_first(struct run *run, struct bus_err *err)
 		rc = bus_outbox_cursor_get(run->box, name, &input, &len, err);
 	if (rc || !input)
 		goto out;
+	batch.box = run->box;
+	batch.input = run->hook->name;
 	converted = run->hook->convert(run->ctx, input, len, &batch, err);
 	if (converted == BUS_E_DATA)
 		batch_finish(&batch);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "adapters/common/batch.h"
 #include "adapters/common/say.h"
 
 enum { NAME_MAX_LEN = 400 };
@@ -116,4 +117,16 @@ enum bus_code store_batch(struct bus_outbox *box, const char *input, const char 
 		rc = bus_outbox_cursor_set(box, name, cursor->value.p, cursor->value.len, err);
 	}
 	return rc;
+}
+
+enum bus_code batch_stored(const struct adapter_batch *batch, const char *name, char **ret,
+			   size_t *ret_len, struct bus_err *err)
+{
+	char whole[NAME_MAX_LEN];
+
+	*ret = NULL;
+	if (!batch->box)
+		return BUS_OK;
+	snprintf(whole, sizeof(whole), "%s/%s", batch->input, name);
+	return bus_outbox_cursor_get(batch->box, whole, ret, ret_len, err);
 }
