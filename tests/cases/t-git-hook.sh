@@ -1,7 +1,9 @@
 #!/bin/sh
 # The git hook where things go wrong: killed, locked out, lied to, misused.
 # And core.hooksPath.
-. "${DEBMSG_SRCDIR:-.}/tests/cases/git-lib.sh"
+# shellcheck disable=SC2034
+vcs=git tools=git
+. "${DEBMSG_SRCDIR:-.}/tests/cases/vcs-lib.sh"
 
 note "kill -9 of the converter, again and again"
 make_repo many.git

@@ -1,8 +1,9 @@
 # shellcheck shell=sh
-# What the tests of the git hook share: repositories with the hook in them, an
-# outbox of their own, and the events in it.  No broker is needed.
+# What the tests of debmsg-alioth's hooks share: repositories, an outbox of
+# their own, and the events in it.  No broker is needed.
 #
-#   . "${DEBMSG_SRCDIR:-.}/tests/cases/git-lib.sh"
+#   vcs=svn tools="svn svnadmin"
+#   . "${DEBMSG_SRCDIR:-.}/tests/cases/vcs-lib.sh"
 set -eu
 umask 077
 
@@ -10,7 +11,7 @@ umask 077
 srcdir=$(CDPATH='' cd -- "${DEBMSG_SRCDIR:-.}" && pwd -P)
 builddir=$(CDPATH='' cd -- "${DEBMSG_BUILDDIR:-.}" && pwd -P)
 alioth=$builddir/debmsg-alioth
-for tool in git jq flock; do
+for tool in ${tools:?} jq flock; do
 	command -v $tool >/dev/null || {
 		echo "$tool is not installed"
 		exit 77
@@ -21,7 +22,7 @@ work=$(CDPATH='' cd -- "$(mktemp -d "${TMPDIR:-/tmp}/debmsg.XXXXXX")" && pwd -P)
 # Converters that are still at work have the turn; after that nobody writes here.
 cleanup() {
 	status=$?
-	flock -w 20 "$work/state/outbox/alioth/git-$(id -u).lock" true 2>/dev/null || :
+	flock -w 20 "$work/state/outbox/alioth/${vcs:?}-$(id -u).lock" true 2>/dev/null || :
 	rm -rf "$work"
 	exit $status
 }
@@ -62,6 +63,8 @@ write_conf() {
 	EOF
 }
 
+# -- git --
+
 # make_repo NAME [OPTION…]: srv/NAME with our hook, and a working tree in NAME.
 make_repo() {
 	name=$1
@@ -86,9 +89,11 @@ is_said() {
 	grep -q "remote: debmsg-alioth: .*$1" "$work/said" || fail "the pusher does not see: $1"
 }
 
+# -- events --
+
 # All events since the last call, one a line in $work/new, when all is converted.
 events() {
-	"$alioth" git --pending 2>"$work/pending" || fail "--pending: exit status $?"
+	"$alioth" "$vcs" --pending 2>"$work/pending" || fail "--pending: exit status $?"
 	"$builddir/tests/dump-outbox" alioth >"$work/all"
 	tail -n +$((seen + 1)) "$work/all" >"$work/new"
 	seen=$(wc -l <"$work/all")
@@ -116,7 +121,7 @@ await_events() {
 # (The first push of all has made the directory.)
 hold_turn() {
 	mkfifo "$work/turn" "$work/taken"
-	flock "$work/state/outbox/alioth/git-$(id -u).lock" \
+	flock "$work/state/outbox/alioth/${vcs:?}-$(id -u).lock" \
 		sh -c "echo >'$work/taken' && exec cat '$work/turn'" &
 	turn=$!
 	read -r _ <"$work/taken"
@@ -127,6 +132,40 @@ release_turn() {
 	exec 9>&-
 	wait "$turn"
 	rm "$work/turn" "$work/taken"
+}
+
+# Kills the converter at 20 moments or more, and lets it end at last.  Inputs
+# must be waiting (hold_turn).
+kill_converter() {
+	kills=0
+	while [ $kills -lt 20 ]; do
+		if timeout -s KILL "0.$(printf %03d $((kills * ${1:-17} % 400 + 1)))" \
+			"$alioth" "$vcs" --pending 2>/dev/null; then break; fi
+		kills=$((kills + 1))
+	done
+	[ $kills -ge 20 ] || fail "only $kills kills, that shows too little"
+}
+
+# check_schemas: all events so far are as their JSON Schemas say.
+check_schemas() {
+	note "every event is as its JSON Schema says"
+	status=0
+	"$builddir/tests/dump-outbox" alioth >"$work/all"
+	python3 "$srcdir/tests/cases/schema.py" "$srcdir/schemas" <"$work/all" >"$work/said" || status=$?
+	[ $status = 0 ] || [ $status -ge 77 ] || fail "schemas"
+	[ $status = 0 ] || note "left out: there is no python3-jsonschema"
+}
+
+# time_hook N COMMAND…: milliseconds of a whole process, the middle of N and the second longest.
+time_hook() {
+	runs=$1
+	shift
+	for _ in $(seq "$runs"); do
+		begin=$(date +%s%N)
+		"$@"
+		echo $((($(date +%s%N) - begin) / 10000))
+	done | sort -n >"$work/times"
+	sed -n "$((runs / 2))s/\(..\)\$/.\1 ms in the middle/p; $((runs - 1))s/\(..\)\$/.\1 ms the second longest/p" "$work/times"
 }
 
 seen=0
