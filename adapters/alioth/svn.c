@@ -63,7 +63,8 @@ static enum bus_code check_call(char **operand, size_t *ret_count, uint64_t *ret
 				"svn: %zu arguments, so this was not run by Subversion; link it as "
 				"hooks/post-commit and hooks/post-revprop-change, or see --pending",
 				n);
-	if (!slice_number(slice_of(operand[1]), INT32_MAX, ret_revision))
+	if (!slice_number(slice_of(operand[1]), INT32_MAX, ret_revision) ||
+	    (n != 5 && !*ret_revision))
 		return bus_fail(err, BUS_E_USAGE, "svn: '%s' is no revision", operand[1]);
 	if (n == 5 && (strlen(operand[4]) != 1 || !strchr("AMD", operand[4][0]) || !*operand[3] ||
 		       strlen(operand[3]) > PROPERTY_MAX))
@@ -190,7 +191,9 @@ static enum bus_code find_kind(struct conversion *cv, const struct svn_ref *ref,
 	*ret = ref->is_tag ? CHANGE_TAG_MOVE : CHANGE_BRANCH_PUSH;
 	if (ref->state == 'D')
 		*ret = ref->is_tag ? CHANGE_TAG_DELETE : CHANGE_BRANCH_DELETE;
-	if (ref->state != 'A')
+	if (cv->input.revision == 1)
+		*ret = ref->is_tag ? CHANGE_TAG_CREATE : CHANGE_BRANCH_CREATE;
+	if (ref->state != 'A' || cv->input.revision == 1)
 		return BUS_OK;
 	/* one that is deleted and added again in one revision looks like a new one */
 	rc = svn_look_existed(&cv->look, ref->path, &existed, err);

@@ -134,13 +134,13 @@ release_turn() {
 	rm "$work/turn" "$work/taken"
 }
 
-# Kills the converter at 20 moments or more, and lets it end at last.  Inputs
-# must be waiting (hold_turn).
-kill_converter() {
+# release_turn_killing [MS]: kills the converter of what waits 25 times, each time
+# after at most MS milliseconds.  Then it is for expect to let it end.
+release_turn_killing() {
+	release_turn
 	kills=0
-	while [ $kills -lt 20 ]; do
-		if timeout -s KILL "0.$(printf %03d $((kills * ${1:-17} % 400 + 1)))" \
-			"$alioth" "$vcs" --pending 2>/dev/null; then break; fi
+	while [ $kills -lt 25 ] && ! timeout -s KILL "0.$(printf %03d $((1 + kills * 37 % ${1:-100})))" \
+		"$alioth" "$vcs" --pending 2>/dev/null; do
 		kills=$((kills + 1))
 	done
 	[ $kills -ge 20 ] || fail "only $kills kills, that shows too little"
