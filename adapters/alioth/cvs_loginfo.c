@@ -57,17 +57,33 @@ static enum cvs_kind kind_of(struct slice name)
 	return slice_begins(name, "- Imported sources") ? CVS_IMPORT : CVS_COMMIT;
 }
 
-static enum bus_code parse_new(struct cvs_loginfo *info, const struct slice *operand, size_t count,
-			       struct bus_err *err)
+/* The directory that stdin speaks of, below root. */
+static struct slice directory_of(struct slice text, struct slice root)
 {
+	struct slice directory = cvs_loginfo_update(text);
+
+	if (directory.len > root.len + 1 && !memcmp(directory.p, root.p, root.len))
+		directory = after(directory, root.len + 1);
+	return directory;
+}
+
+/* File, old and new revision; where the second and third are revisions, there is no directory. */
+static enum bus_code parse_new(struct cvs_loginfo *info, const struct slice *operand, size_t count,
+			       struct slice directory, struct bus_err *err)
+{
+	struct slice ignored;
+	const bool has_directory = !read_revision(operand[1], &ignored) ||
+				   !read_revision(operand[2], &ignored);
 	enum bus_code rc = BUS_OK;
 	size_t cap = 0, i;
 
-	info->directory = operand[0];
-	info->kind = kind_of(operand[1]);
-	if (count % 3 == 2)
+	info->directory = has_directory ? operand[0] : directory;
+	operand += has_directory;
+	count -= has_directory;
+	info->kind = kind_of(operand[0]);
+	if (count % 3 == 1)
 		info->user = operand[count - 1];
-	for (i = 1; i + 2 < count && !rc; i += 3) {
+	for (i = 0; i + 2 < count && !rc; i += 3) {
 		struct cvs_file file = { .name = operand[i] };
 
 		if (!read_revision(operand[i + 1], &file.old_revision) ||
@@ -79,6 +95,10 @@ static enum bus_code parse_new(struct cvs_loginfo *info, const struct slice *ope
 		if (info->kind == CVS_COMMIT)
 			rc = add_file(info, &cap, &file, err);
 	}
+	if (!rc && count % 3 == 2)
+		rc = bus_fail(err, BUS_E_DATA,
+			      "cvs: an argument too much; in CVSROOT/loginfo give it %%p %%{sVv} "
+			      "$USER");
 	return rc;
 }
 
@@ -132,13 +152,11 @@ static enum bus_code parse_old_files(struct cvs_loginfo *info, struct slice text
 static enum bus_code parse_old(struct cvs_loginfo *info, const struct slice *operand, size_t count,
 			       struct slice text, struct slice root, struct bus_err *err)
 {
-	struct slice directory = cvs_loginfo_update(text), rest = operand[0];
+	struct slice directory = directory_of(text, root), rest = operand[0];
 
 	if (count == 2)
 		info->user = operand[1];
 	/* the name of the directory may have blanks as well, but stdin has it alone */
-	if (directory.len > root.len + 1 && !memcmp(directory.p, root.p, root.len))
-		directory = after(directory, root.len + 1);
 	if (rest.len > directory.len && !memcmp(rest.p, directory.p, directory.len) &&
 	    rest.p[directory.len] == ' ') {
 		info->directory = directory;
@@ -260,13 +278,13 @@ enum bus_code cvs_loginfo_parse(struct cvs_loginfo *ret, const struct slice *ope
 	enum bus_code rc;
 
 	info.directory = info.user = info.message = nothing;
-	if (count < 1 || count == 3 || (count > 3 && count % 3 == 0))
+	if (count < 1)
 		rc = bus_fail(err, BUS_E_DATA,
 			      "cvs: %zu arguments are not those of loginfo; in CVSROOT/loginfo "
 			      "give it %%p %%{sVv} $USER",
 			      count);
-	else if (count > 3)
-		rc = parse_new(&info, operand, count, err);
+	else if (count > 2)
+		rc = parse_new(&info, operand, count, directory_of(text, root), err);
 	else
 		rc = parse_old(&info, operand, count, text, root, err);
 	if (!rc)

@@ -17,7 +17,7 @@
  *
  *	mod/dir f1,1.1,1.2 name with blanks,NONE,1.1
  *
- * The user may be left out.  On stdin there is
+ * The user may be left out, and in the new format the directory.  On stdin there is
  *
  *	Update of /srv/cvs/mod/dir
  *	In directory host:/home/anna/mod/dir		(not ours to tell)

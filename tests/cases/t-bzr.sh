@@ -1,6 +1,6 @@
 #!/bin/sh
 # Real pushes of Bazaar branches with Breezy, and the events that come of them.
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034,SC2016
 vcs=bzr tools="brz python3"
 . "${DEBMSG_SRCDIR:-.}/tests/cases/vcs-lib.sh"
 export BRZ_HOME="$work/brz" BRZ_EMAIL='Anna <anna@example.org>' BRZ_LOG=/dev/null BRZ_PLUGIN_PATH="$work/plugins:+core"
@@ -57,11 +57,13 @@ expect 'length == 1 and (.[0] | (.type | endswith("branch.delete")) and .data.ne
 
 note "through brz serve, on a port of its own"
 cd "$work/side"
-brz serve --port=127.0.0.1:0 --allow-writes --directory="$work/srv" >"$work/serve" 2>&1 &
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+brz serve --listen=127.0.0.1 --port="$port" --allow-writes --directory="$work/srv" >"$work/serve" 2>&1 &
 server=$!
 deadline=$(($(date +%s) + 20))
-until port=$(sed -n 's/.*port: \([0-9]*\).*/\1/p' "$work/serve") && [ -n "$port" ]; do
+until grep -q 'listening on port' "$work/serve"; do
 	[ "$(date +%s)" -lt $deadline ] || fail "brz serve does not come up: $(cat "$work/serve")"
+	sleep 0.05
 done
 run push "bzr://127.0.0.1:$port/served"
 commit 'Again' && run push "bzr://127.0.0.1:$port/served"

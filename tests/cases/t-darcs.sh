@@ -1,6 +1,6 @@
 #!/bin/sh
 # Real pushes to real darcs repositories, and the events that come of them.
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034,SC2016
 vcs=darcs tools=darcs
 . "${DEBMSG_SRCDIR:-.}/tests/cases/vcs-lib.sh"
 export DARCS_EMAIL='Anna <anna@example.org>' EMAIL=anna@example.org DARCS_DONT_COLOR=1 TERM=dumb

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Real pushes to real Mercurial repositories, and the events that come of them.
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034,SC2016
 vcs=hg tools=hg
 . "${DEBMSG_SRCDIR:-.}/tests/cases/vcs-lib.sh"
 export HGRCPATH="$work/hgrc" HGUSER='Anna <anna@example.org>' HGPLAIN=1

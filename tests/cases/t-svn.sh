@@ -1,6 +1,6 @@
 #!/bin/sh
 # Real commits to real Subversion repositories, and the events that come of them.
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034,SC2016
 vcs=svn tools="svn svnadmin svnlook svnserve svnmucc python3"
 . "${DEBMSG_SRCDIR:-.}/tests/cases/vcs-lib.sh"
 

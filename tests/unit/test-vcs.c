@@ -310,6 +310,15 @@ static void tells_branches_of_one_directory_apart(void)
 	CHECK(info.ref_count == 1 && slice_is(info.ref[0], "BR"));
 }
 
+static void does_without_the_directory(void)
+{
+	CHECK_CODE(LOGINFO(UPDATE "Log Message:\n", "f1", "1.1", "1.2", "1.5", "NONE", "1.1"),
+		   BUS_OK, &err);
+	CHECK(slice_is(info.directory, "mod/d x") && info.file_count == 2 && !info.user.len);
+	CHECK_CODE(LOGINFO(UPDATE "Log Message:\n", "f1", "1.1", "1.2", "anna"), BUS_OK, &err);
+	CHECK(info.file_count == 1 && slice_is(info.user, "anna"));
+}
+
 static void refuses_what_loginfo_is_not_told(void)
 {
 	CHECK(LOGINFO("", "mod", "a", "1.1", "1.2") == BUS_E_DATA);
@@ -458,6 +467,7 @@ static const struct check_test tests[] = {
 	{ "cvs: reads loginfo in the new format", reads_loginfo_in_the_new_format },
 	{ "cvs: reads loginfo in the old format", reads_loginfo_in_the_old_format },
 	{ "cvs: tells branches of one directory apart", tells_branches_of_one_directory_apart },
+	{ "cvs: does without the directory", does_without_the_directory },
 	{ "cvs: refuses what loginfo is not told", refuses_what_loginfo_is_not_told },
 	{ "cvs: finds the id of a commit in an RCS file", finds_the_id_of_a_commit_in_an_rcs_file },
 	{ "darcs: reads its XML", reads_the_xml_of_darcs },
