@@ -67,18 +67,21 @@ enum bus_code bzr_capture(const struct adapter_context *ctx, char **operand,
 				"bzr: unexpected operand %s; the plugin debmsg.py runs this",
 				*operand);
 	rc = vcs_stdin(&text, &over, err);
-	if (!rc && (over || !bzr_tip_read(&tip, slice_of_buf(&text))))
+	if (rc)
+		goto out;
+	if (over || !bzr_tip_read(&tip, slice_of_buf(&text))) {
 		rc = bus_fail(err, BUS_E_USAGE,
 			      "bzr: stdin is not from the plugin debmsg.py of this version; see "
 			      "--pending");
-	if (!rc) {
-		path = strndup(tip.path.p, tip.path.len);
-		real = path ? realpath(path, NULL) : NULL;
-		if (!path)
-			rc = bus_fail(err, BUS_E_NOMEM, "bzr: out of memory");
+		goto out;
 	}
-	if (!rc && vcs_is_served(ctx, real ? real : path))
+	path = strndup(tip.path.p, tip.path.len);
+	real = path ? realpath(path, NULL) : NULL;
+	if (!path)
+		rc = bus_fail(err, BUS_E_NOMEM, "bzr: out of memory");
+	else if (vcs_is_served(ctx, real ? real : path))
 		rc = write_input(&ret->input, real ? real : path, &text, err);
+out:
 	bus_buf_finish(&text);
 	free(path);
 	free(real);

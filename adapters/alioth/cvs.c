@@ -112,7 +112,6 @@ static enum bus_code read_input(struct conversion *cv, struct slice fields, stru
 
 	if (!vcs_input_read(&cv->input, format, &fields) || !slice_field(&fields, &text))
 		return bus_fail(err, BUS_E_DATA, "cvs: not an input of this version");
-	cv->operand = calloc(OPERANDS_MAX, sizeof(*cv->operand));
 	if (!cv->operand || !cv->input.repository || !cv->input.pusher)
 		return bus_fail(err, BUS_E_NOMEM, "cvs: out of memory");
 	while (cv->count < OPERANDS_MAX && slice_field(&fields, &operand))
@@ -272,7 +271,11 @@ static enum bus_code convert_refs(struct conversion *cv, struct adapter_batch *b
 enum bus_code cvs_convert(const struct adapter_context *ctx, const char *input, size_t len,
 			  struct adapter_batch *batch, struct bus_err *err)
 {
-	struct conversion cv = { .ctx = ctx, .raw = { input, len } };
+	struct conversion cv = {
+		.ctx = ctx,
+		.raw = { input, len },
+		.operand = calloc(OPERANDS_MAX, sizeof(struct slice)),
+	};
 	enum bus_code rc;
 
 	rc = read_input(&cv, cv.raw, err);

@@ -39,7 +39,7 @@ static enum bus_code add_file(struct cvs_loginfo *info, size_t *cap, const struc
 {
 	struct cvs_file *grown;
 
-	if (info->file_count == *cap) {
+	if (!info->file || info->file_count == *cap) {
 		*cap = *cap ? *cap * 2 : 16;
 		grown = reallocarray(info->file, *cap, sizeof(*grown));
 		if (!grown)

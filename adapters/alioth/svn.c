@@ -80,7 +80,7 @@ enum bus_code svn_capture(const struct adapter_context *ctx, char **operand,
 {
 	struct vcs_input input = { .time_us = bus_time_now() };
 	char pusher[VCS_PUSHER_MAX + 1];
-	uint64_t revision;
+	uint64_t revision = 0;
 	size_t n = 0;
 	enum bus_code rc;
 
@@ -230,13 +230,12 @@ static enum bus_code convert_ref(struct conversion *cv, const struct svn_ref *re
 		return rc;
 	if (change.kind == CHANGE_BRANCH_CREATE || change.kind == CHANGE_TAG_CREATE)
 		change.old_id = "0";
-	if (change.kind == CHANGE_BRANCH_DELETE || change.kind == CHANGE_TAG_DELETE)
-		change.new_id = "0";
-	else if (commit)
-		change.has_commits = true;
 	if (commit && *commit->person)
 		change.pusher = commit->person;
-	if (change.has_commits) {
+	if (change.kind == CHANGE_BRANCH_DELETE || change.kind == CHANGE_TAG_DELETE) {
+		change.new_id = "0";
+	} else if (commit) {
+		change.has_commits = true;
 		change.commit[0] = *commit;
 		change.total = change.count = 1;
 	}

@@ -158,10 +158,15 @@ fi
 
 note "rubbish: kept and named, and the next one is published"
 cd "$work"
-text='Update of /srv/cvs/mod\nIn directory host:/x\n\nModified Files:\n\tf \n'
-printf "$text" | debmsg-alioth cvs mod f 1.1 1.2 anna 2>"$work/said" || fail "rubbish: exit status $?"
-printf "${text}Log Message:\nm\n" | debmsg-alioth cvs mod f x 1.2 anna
-printf "${text}Log Message:\ngood\n" | debmsg-alioth cvs mod f 1.1 1.2 anna
+text='Update of /srv/cvs/mod
+In directory host:/x
+
+Modified Files:
+	f 
+'
+printf %s "$text" | debmsg-alioth cvs mod f 1.1 1.2 anna 2>"$work/said" || fail "rubbish: exit status $?"
+printf '%sLog Message:\nm\n' "$text" | debmsg-alioth cvs mod f x 1.2 anna
+printf '%sLog Message:\ngood\n' "$text" | debmsg-alioth cvs mod f 1.1 1.2 anna
 expect 'length == 1 and .[0].data.commits[0].subject == "good"'
 "$builddir/tests/dump-outbox" alioth cvs-rejected/ >"$work/said"
 grep -aq "has no 'Log Message:'" "$work/said" || fail "rubbish is not kept, or is not the first"
@@ -175,7 +180,7 @@ done
 
 note "time of a whole hook process, 30 runs"
 call() {
-	printf "${text}Log Message:\nm\n" | "$alioth" cvs mod f 1.1 1.2 anna
+	printf '%sLog Message:\nm\n' "$text" | "$alioth" cvs mod f 1.1 1.2 anna
 }
 time_hook 30 call
 expect 'length == 30'

@@ -116,7 +116,8 @@ commit 'Hosted'
 HGRCPATH=$work/hgrc.d push
 [ -e "$work/forge" ] || fail "the forge's own hook is not run"
 expect 'length == 1 and .[0].subject == "host"'
-HGRCPATH=$work/hgrc.d hg clone -q "$work/srv/host" "$work/clone"
+hg init "$work/clone"
+HGRCPATH=$work/hgrc.d hg -R "$work/clone" pull -q "$work/srv/host"
 expect 'length == 0'
 
 note "over http, as another user"
