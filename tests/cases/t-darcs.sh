@@ -22,8 +22,8 @@ record() {
 	darcs record -q -a --logfile "$work/msg" "f$count" >"$work/out" 2>&1 || fail "darcs record: $(cat "$work/out")"
 }
 
-push() {
-	darcs push -q -a --no-set-default "$@" >"$work/out" 2>"$work/said" || fail "darcs push: exit status $?"
+send() {
+	darcs push -q -a --no-set-default >"$work/out" 2>"$work/said" || fail "darcs push: exit status $?"
 	! grep -h debmsg-alioth "$work/said" "$work/out" || fail "a push that goes well says something"
 }
 
@@ -38,7 +38,7 @@ record "Fix <the> 'build' & é
 
 Closes: #123, bug 45"
 new=$(last)
-push
+send
 expect "length == 1 and (.[0] | .type == \"org.debian.dev.alioth.branch.push\" and
 	.subject == \"demo/hello\" and (.data | del(.commits[0].date)) == {
 		summary: \"demo/hello: 1 new commit on / by anna: Fix <the> 'build' & é\",
@@ -50,13 +50,13 @@ expect "length == 1 and (.[0] | .type == \"org.debian.dev.alioth.branch.push\" a
 
 note "several patches, the newest last; a tag alone and among patches"
 for i in 1 2 3; do record "Change $i"; done
-push
+send
 expect "length == 1 and (.[0].data | .new == \"$(last)\" and .commits_total == 3 and
 	[.commits[].subject] == [\"Change 1\", \"Change 2\", \"Change 3\"])"
-darcs tag -q '1.0 é' >"$work/out" 2>&1 && tag=$(last) && push
+darcs tag -q '1.0 é' >"$work/out" 2>&1 && tag=$(last) && send
 expect "length == 1 and (.[0] | (.type | endswith(\"tag.create\")) and .data.ref == \"tags/1.0 é\" and
 	.data.new == \"$tag\" and .data.annotated and .data.message == \"1.0 é\")"
-record 'After' && darcs tag -q '1.1' >"$work/out" 2>&1 && push
+record 'After' && darcs tag -q '1.1' >"$work/out" 2>&1 && send
 expect '[.[] | [(.type | sub(".*alioth."; "")), .data.ref, .data.commits_total]] ==
 	[["branch.push", "/", 1], ["tag.create", "tags/1.1", null]]'
 
@@ -64,18 +64,18 @@ note "more than darcs puts into its XML, and more than it puts anywhere"
 for i in $(seq 45); do record "Many $i
 Closes: #$i"; done
 darcs tag -q '1.2' >"$work/out" 2>&1
-push
+send
 expect '(.[0].data | .commits_total == 45 and [.commits[].subject] == [range(26; 46) | "Many \(.)"] and
 	.commits[19].closes == [45]) and length == 2 and .[1].data.ref == "tags/1.2"'
 record "Long
 $(head -c 20000 /dev/zero | tr '\0' x)"
-push
+send
 expect 'length == 1 and (.[0] | (.type | endswith("branch.push")) and .data.ref == "/" and (.data | has("commits") | not) and
 	.data.new == null)'
 
 note "odd names of repositories"
 for name in 'with blank' "it's" 'a "b" $HOME' 'über' '-x'; do
-	make_darcs "./$name" && record 'Odd' && push
+	make_darcs "./$name" && record 'Odd' && send
 	events
 	jq -s -e --arg name "$name" 'length == 1 and .[0].subject == $name' "$work/new" >/dev/null ||
 		fail "$name: $(cat "$work/new")"
@@ -83,16 +83,18 @@ done
 
 note "kill -9 of the converter, again and again"
 make_darcs killed
-record 'First' && push
+record 'First' && send
 expect 'length == 1'
-hold_turn
-for i in $(seq 40); do record "Number $i" && push; done
-release_turn_killing 12
-expect 'length == 40 and [.[].data.commits[0].subject] == [range(1; 41) | "Number \(.)"]'
+made=0
+feed() {
+	for _ in $(seq 12); do made=$((made + 1)) && record "Number $made" && send; done
+}
+kill_while feed 6
+expect "[.[].data.commits[0].subject] == [range(1; $made + 1) | \"Number \(.)\"]"
 
 note "the repository is gone before it is looked at: all was said"
 hold_turn
-record 'Late' && push
+record 'Late' && send
 rm -rf "$work/srv/killed"
 release_turn
 expect 'length == 1 and .[0].data.commits[0].subject == "Late"'

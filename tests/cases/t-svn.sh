@@ -141,11 +141,16 @@ note "kill -9 of the converter, again and again"
 make_svn killed
 run mkdir -m 'Layout' "$url/trunk" "$url/branches"
 expect 'length == 1'
-hold_turn
-for i in $(seq 60); do run mkdir -m "Revision $i" "$url/trunk/$i" "$url/branches/$i"; done
-release_turn_killing
-expect 'length == 120 and ([.[] | [.data.new, .data.ref]] | unique | length) == 120 and
-	([.[].data.new | tonumber] | . == sort)'
+made=0
+feed() {
+	for _ in $(seq 20); do
+		made=$((made + 1))
+		run mkdir -m "Revision $made" "$url/trunk/$made" "$url/branches/$made"
+	done
+}
+kill_while feed 100
+expect "length == 2 * $made and ([.[] | [.data.new, .data.ref]] | unique | length) == 2 * $made and
+	([.[].data.new | tonumber] | . == sort)"
 
 note "the repository is gone before it is looked at"
 make_svn gone

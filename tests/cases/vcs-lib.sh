@@ -12,7 +12,7 @@ srcdir=$(CDPATH='' cd -- "${DEBMSG_SRCDIR:-.}" && pwd -P)
 builddir=$(CDPATH='' cd -- "${DEBMSG_BUILDDIR:-.}" && pwd -P)
 alioth=$builddir/debmsg-alioth
 for tool in ${tools:?} jq flock; do
-	command -v $tool >/dev/null || {
+	command -v "$tool" >/dev/null || {
 		echo "$tool is not installed"
 		exit 77
 	}
@@ -134,16 +134,25 @@ release_turn() {
 	rm "$work/turn" "$work/taken"
 }
 
-# release_turn_killing [MS]: kills the converter of what waits 25 times, each time
-# after at most MS milliseconds.  Then it is for expect to let it end.
-release_turn_killing() {
-	release_turn
-	kills=0
-	while [ $kills -lt 25 ] && ! timeout -s KILL "0.$(printf %03d $((1 + kills * 37 % ${1:-100})))" \
-		"$alioth" "$vcs" --pending 2>/dev/null; do
-		kills=$((kills + 1))
+# kill_while COMMAND MS: lets COMMAND make inputs while nothing is converted, and
+# kills the converter of them again and again, each time after at most MS
+# milliseconds; as often as it takes to have 20 kills.
+kill_while() {
+	kills=0 rounds=0 tries=0
+	while [ $kills -lt 20 ]; do
+		rounds=$((rounds + 1))
+		[ $rounds -le 20 ] || fail "only $kills kills, that shows too little"
+		hold_turn
+		"$1"
+		release_turn
+		until
+			tries=$((tries + 1))
+			timeout -s KILL "0.$(printf %03d $((1 + tries * 7 % $2)))" "$alioth" "$vcs" --pending 2>/dev/null
+		do
+			kills=$((kills + 1))
+			[ $((kills % 50)) -ne 0 ] || break
+		done
 	done
-	[ $kills -ge 20 ] || fail "only $kills kills, that shows too little"
 }
 
 # check_schemas: all events so far are as their JSON Schemas say.
