@@ -152,6 +152,15 @@ kill_while feed 100
 expect "length == 2 * $made and ([.[] | [.data.new, .data.ref]] | unique | length) == 2 * $made and
 	([.[].data.new | tonumber] | . == sort)"
 
+note "more branches than are told apart, in one revision, in two transactions for their size"
+make_svn wide
+{ printf 'mkdir\n%s\n' branches && for i in $(seq 2005); do printf 'mkdir\nbranches/%d\n' "$i"; done; } >"$work/args"
+svnmucc --config-dir "$work/svn" -u anna -U "$url" -X "$work/args" -m "Many
+
+Closes: $(seq -s ', ' 123456700 123456799)" >"$work/out" || fail "svnmucc: exit status $?"
+expect 'length == 2001 and ([.[].data.ref] | unique | length) == 2001 and .[2000].data.ref == "/" and
+	([.[] | tostring | length] | add) > 4194304'
+
 note "the repository is gone before it is looked at"
 make_svn gone
 run mkdir -m 'Layout' "$url/trunk"
