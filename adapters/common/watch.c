@@ -23,11 +23,6 @@ bool watch_from_start(const struct watch *watch)
 	return watch->watcher->from_start;
 }
 
-bool watch_is_once(const struct watch *watch)
-{
-	return watch->watcher->once;
-}
-
 static void find_directory(struct watch *watch, struct watch_directory *directory)
 {
 	directory->wd = inotify_add_watch(watch->watcher->inotify, directory->path,

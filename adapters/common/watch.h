@@ -23,9 +23,6 @@ const struct adapter_context *watch_context(const struct watch *watch);
 /* For an input without cursors: begin with what is there already? */
 bool watch_from_start(const struct watch *watch);
 
-/* Will the process end when nothing is left to read (--once), without waiting for a timer? */
-bool watch_is_once(const struct watch *watch);
-
 /*
  * Whatever changes in the directory wakes the input: files made, written to,
  * closed, renamed, removed.  One that is not there yet is looked for each
@@ -40,7 +37,10 @@ enum bus_code watch_directory_of(struct watch *watch, const char *file, struct b
 enum bus_code watch_descriptor(struct watch *watch, int fd, struct bus_err *err);
 void watch_forget(struct watch *watch, int fd);
 
-/* Wakes the input once, ms milliseconds from now; an earlier timer of it is replaced. */
+/*
+ * Wakes the input once, ms milliseconds from now; an earlier timer of it is
+ * replaced.  --once waits for what is due within four seconds.
+ */
 void watch_timer(struct watch *watch, int64_t ms);
 
 /* If this read() fails, the input is left alone for at least ms milliseconds. */

@@ -8,7 +8,7 @@
 
 #include "timestamp.h"
 
-enum { LOOK_AROUND_MS = 60000 };
+enum { LOOK_AROUND_MS = 60000, ONCE_PATIENCE_MS = 4000 };
 
 static volatile sig_atomic_t is_told_to_end;
 
@@ -178,15 +178,40 @@ static void look_around(struct watcher *watcher)
 	}
 }
 
+/* The next timer of an input, 0 if none has one. */
+static int64_t next_timer(const struct watcher *watcher)
+{
+	int64_t next_us = 0;
+	size_t i;
+
+	for (i = 0; i < watcher->count; i++) {
+		const int64_t us = watcher->watch[i].timer_us;
+
+		if (us && (!next_us || us < next_us))
+			next_us = us;
+	}
+	return next_us;
+}
+
+/* With `once`: is an input about to have what it waits for, a file that settles say? */
+static bool is_worth_waiting(const struct watcher *watcher, int64_t *end_us)
+{
+	const int64_t next_us = next_timer(watcher);
+
+	if (!*end_us)
+		*end_us = bus_time_mono() + (int64_t)ONCE_PATIENCE_MS * 1000;
+	return next_us && next_us < *end_us && bus_time_mono() < *end_us;
+}
+
 enum bus_code watch_all(struct watcher *watcher, struct bus_err *err)
 {
-	int64_t look_us = bus_time_mono() + (int64_t)LOOK_AROUND_MS * 1000, now_us;
+	int64_t look_us = bus_time_mono() + (int64_t)LOOK_AROUND_MS * 1000, now_us, end_us = 0;
 	bool failed = false;
 	enum bus_code rc = BUS_OK;
 
 	while (!rc && !watch_should_end()) {
 		rc = read_awake(watcher, &failed, err);
-		if (rc || watcher->once)
+		if (rc || (watcher->once && (failed || !is_worth_waiting(watcher, &end_us))))
 			break;
 		now_us = bus_time_mono();
 		if (now_us >= look_us) {

@@ -114,7 +114,7 @@ static enum bus_code load(struct input *in, struct adapter_batch *batch, struct 
 		in->time_us = rewritten_time(&in->file);
 		rc = rewritten_accept(&in->file, batch, err);
 	} else if (rc == BUS_E_DATA) {
-		rc = rewritten_wait(&in->file, batch)
+		rc = rewritten_wait(&in->file)
 			     ? BUS_OK
 			     : rewritten_reject(&in->file, &bytes, &why, batch, err);
 	} else {

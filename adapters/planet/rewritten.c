@@ -47,32 +47,25 @@ static int64_t ms_until_old(const struct rewritten *file, int64_t old_ms)
 	return age_ms >= 0 && age_ms < old_ms ? old_ms - age_ms : 0;
 }
 
-bool rewritten_wait(struct rewritten *file, struct adapter_batch *batch)
+static bool is_younger(struct rewritten *file, int64_t old_ms)
 {
-	const int64_t ms = ms_until_old(file, REWRITTEN_SETTLED_MS);
-	const struct timespec pause = { ms / 1000, ms % 1000 * 1000000 };
-
-	if (!ms)
-		return false;
-	snapshot_forget(&file->snapshot);
-	if (watch_is_once(file->watch)) {
-		nanosleep(&pause, NULL);
-		batch->more = true;
-	} else {
-		watch_timer(file->watch, ms);
-	}
-	return true;
-}
-
-bool rewritten_doubt(struct rewritten *file)
-{
-	const int64_t ms = ms_until_old(file, REWRITTEN_DOUBT_MS);
+	const int64_t ms = ms_until_old(file, old_ms);
 
 	if (!ms)
 		return false;
 	snapshot_forget(&file->snapshot);
 	watch_timer(file->watch, ms);
 	return true;
+}
+
+bool rewritten_wait(struct rewritten *file)
+{
+	return is_younger(file, REWRITTEN_SETTLED_MS);
+}
+
+bool rewritten_doubt(struct rewritten *file)
+{
+	return is_younger(file, REWRITTEN_DOUBT_MS);
 }
 
 enum bus_code rewritten_reject(struct rewritten *file, const struct bus_buf *bytes,

@@ -33,7 +33,7 @@ void rewritten_init(struct rewritten *file, struct watch *watch, const char *pat
 enum bus_code rewritten_read(struct rewritten *file, struct bus_buf *out,
 			     struct adapter_batch *batch, struct bus_err *err);
 
-bool rewritten_wait(struct rewritten *file, struct adapter_batch *batch);
+bool rewritten_wait(struct rewritten *file);
 bool rewritten_doubt(struct rewritten *file);
 
 enum bus_code rewritten_reject(struct rewritten *file, const struct bus_buf *bytes,

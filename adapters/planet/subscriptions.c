@@ -296,7 +296,7 @@ static enum bus_code load(struct input *in, struct adapter_batch *batch, struct 
 	enum bus_code rc;
 
 	rc = rewritten_read(&in->file, &bytes, batch, &why);
-	if (rc == BUS_E_NO || ((!rc || rc == BUS_E_DATA) && rewritten_wait(&in->file, batch))) {
+	if (rc == BUS_E_NO || ((!rc || rc == BUS_E_DATA) && rewritten_wait(&in->file))) {
 		rc = BUS_OK;
 		goto out;
 	}

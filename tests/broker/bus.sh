@@ -73,6 +73,16 @@ add_users() {
 	done
 }
 
+# What the section of a service says to its adapter: service_options NAME DIR
+service_options() {
+	case $1 in
+	alioth) echo "  repository-root = \"$2/git\"" ;;
+	dak) printf '  mail-directory = "%s/dak/mail"\n  log-directory = "%s/dak/log"\n' "$2" "$2" ;;
+	planet) printf '  feed-file = "%s/planet/atom.xml"\n  config-file = "%s/planet/config.ini"\n' "$2" "$2" ;;
+	wiki) echo "  moin-data-directory = \"$2/wiki/data\"" ;;
+	esac
+}
+
 # write_configuration DIR VHOST KEYS SECRETS: DIR/debmsg.conf, the relay's
 # DIR/relay.conf and DIR/trust.conf.
 write_configuration() {
@@ -89,13 +99,12 @@ write_configuration() {
 	EOF
 	echo "homedir = \"$3/trusted\"" >"$1/trust.conf"
 	for name in $services; do
-		repository_root=
-		[ "$name" != alioth ] || repository_root="
-		  repository-root = \"$1/git\""
+		options=$(service_options "$name" "$1")
 		cat >>"$1/debmsg.conf" <<-EOF
 		service "$name" {
 		  origin = "demo.example/$name"
-		  user = "$name"  password-file = "$4/$name.password"$repository_root
+		  user = "$name"  password-file = "$4/$name.password"
+		$options
 		}
 		EOF
 		cat >>"$1/trust.conf" <<-EOF
