@@ -118,9 +118,10 @@ struct adapter_hook {
  *	stored()	the batch is on the disk: what is not needed any more may go
  *	close()
  *
- * Where anything fails, nothing of the batch is stored, the input is closed and
- * a little later opened anew; so an input keeps in its cursors all that it
- * needs, and nothing is lost and nothing told twice, whatever is killed when.
+ * Where read() or stored() fails, the input is closed and a little later opened
+ * anew; a batch that cannot be stored is kept, and stored before the input is
+ * read again.  So an input keeps in its cursors all that it needs, and nothing
+ * is lost and nothing told twice, whatever is killed when.
  */
 struct watch;
 struct follow_line;

@@ -137,7 +137,7 @@ enum bus_code batch_add(struct adapter_batch *batch, const struct adapter_contex
 	event->data = *data;
 	data->p = NULL;
 	bus_buf_finish(data);
-	batch->bytes += event->data.len;
+	batch->bytes += event->data.len + len;
 	if (!event->type || !event->subject || !event->raw)
 		return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", ctx->program);
 	return BUS_OK;

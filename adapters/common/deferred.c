@@ -82,6 +82,7 @@ static enum bus_code replace(struct run *run, const char *name, const char *inpu
 			     struct bus_err *err)
 {
 	struct bus_err reason = *err;
+	size_t refused;
 	enum bus_code rc;
 
 	rc = bus_outbox_begin(run->box, err);
@@ -91,7 +92,7 @@ static enum bus_code replace(struct run *run, const char *name, const char *inpu
 		*err = reason;
 		rc = store_reject(run->box, run->hook->name, id_of(run, name), 0, input, len, err);
 	} else if (!rc) {
-		rc = store_batch(run->box, run->hook->name, id_of(run, name), batch, err);
+		rc = store_batch(run->box, run->hook->name, id_of(run, name), batch, &refused, err);
 	}
 	if (!rc)
 		rc = bus_outbox_cursor_set(run->box, name, batch->rest.p, batch->rest.len, err);

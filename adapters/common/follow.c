@@ -15,7 +15,11 @@
 #include "adapters/common/follow_rotated.h"
 #include "adapters/common/say.h"
 
-enum { READ_SIZE = 64 * 1024, BUFFER_SIZE = FOLLOW_LINE_MAX + READ_SIZE };
+enum {
+	READ_SIZE = 64 * 1024,
+	BUFFER_SIZE = FOLLOW_LINE_MAX + READ_SIZE,
+	LOOK_MAX = 4096 /* longer lines are not looked at again */
+};
 
 struct follow {
 	char *path;
@@ -30,7 +34,9 @@ struct follow {
 	uint64_t skipped; /* bytes of a line over the limit, behind what is in the buffer */
 	size_t line_len;  /* of the line given last, its LF included: not yet passed */
 	bool line_is_cut;
-	bool has_waited; /* at the end of the file: it may have been written anew meanwhile */
+	bool line_is_half;
+	size_t passed; /* bytes of the last line passed, its LF included; 0: not known */
+	bool is_begun; /* it is known where to begin */
 };
 
 /* -- positions -- */
@@ -40,8 +46,14 @@ void follow_tell(const struct follow *follow, struct follow_position *ret)
 {
 	*ret = follow->at.offset || follow->line_len ? follow->at : follow->before;
 	if (follow->line_len)
-		follow_mark_pass(ret, follow->buffer + follow->begin, follow->line_len - 1,
+		follow_mark_pass(ret, follow->buffer + follow->begin,
+				 follow->line_len - !follow->line_is_half,
 				 follow->line_len + follow->skipped, follow->line_is_cut);
+}
+
+bool follow_is_begun(const struct follow *follow)
+{
+	return follow->is_begun;
 }
 
 void follow_position_write(struct bus_buf *out, const struct follow_position *position)
@@ -100,6 +112,7 @@ static void use_file(struct follow *follow, int fd, bool is_rotated)
 	follow->have = 0;
 	follow->scanned = 0;
 	follow->skipped = 0;
+	follow->passed = 0;
 }
 
 static void use_from_start(struct follow *follow, int fd)
@@ -110,76 +123,136 @@ static void use_from_start(struct follow *follow, int fd)
 	memset(&follow->at, 0, sizeof(follow->at));
 }
 
-/* Our position is not in the file any more: has it been edited, or is it another one? */
+/* The file was edited: its last lines are gone, its first is the same. */
+static enum bus_code use_clipped(struct follow *follow, int fd, struct bus_err *err)
+{
+	struct follow_position at = follow->at;
+	enum bus_code rc = follow_mark_clip(fd, &at, err);
+
+	if (rc)
+		return rc;
+	say(LOG_WARNING,
+	    "%s: the last lines that were read are gone from it; going on behind byte %" PRIu64,
+	    follow->path, at.offset);
+	follow->at = at;
+	use_file(follow, fd, false);
+	return BUS_OK;
+}
+
+static enum bus_code use_rotated(struct follow *follow, struct bus_err *err)
+{
+	int fd = -1;
+	enum bus_code rc = follow_rotated_find(&fd, follow->path, &follow->at, err);
+
+	if (!rc)
+		use_file(follow, fd, true);
+	return rc;
+}
+
+/*
+ * Our position is not there in the file any more: has it been edited, or is it
+ * another one?  In this order, because who edits a file may leave a copy of it
+ * beside it.  fd is taken over on BUS_OK.
+ */
 static enum bus_code use_changed(struct follow *follow, int fd, struct bus_err *err)
 {
 	struct follow_position found;
 	enum bus_code rc;
-	int rotated = -1;
 
-	if (follow_mark_find(fd, &follow->at, &found)) {
+	rc = follow_mark_find(fd, &follow->at, &found, err);
+	if (!rc) {
 		follow->at = found;
 		use_file(follow, fd, false);
-		return BUS_OK;
 	}
-	rc = follow_rotated_find(&rotated, follow->path, &follow->at, err);
-	if (rc) {
-		close(fd);
+	if (rc != BUS_E_NO)
 		return rc;
-	}
-	if (rotated >= 0) {
+	rc = follow_mark_has_first(fd, &follow->at, err);
+	if (rc != BUS_E_NO)
+		return rc ? rc : use_clipped(follow, fd, err);
+	rc = use_rotated(follow, err);
+	if (!rc)
 		close(fd);
-		use_file(follow, rotated, true);
-	} else if (follow_mark_has_first(fd, &follow->at)) {
-		follow_mark_clip(fd, &follow->at);
-		say(LOG_WARNING,
-		    "%s: the last lines that were read are gone from it; going on behind byte "
-		    "%" PRIu64,
-		    follow->path, follow->at.offset);
-		use_file(follow, fd, false);
-	} else {
-		say(LOG_NOTICE, "%s: begun anew; reading it from its start", follow->path);
-		use_from_start(follow, fd);
-	}
+	if (rc != BUS_E_NO)
+		return rc;
+	say(LOG_NOTICE, "%s: begun anew; reading it from its start", follow->path);
+	use_from_start(follow, fd);
 	return BUS_OK;
+}
+
+/* The file is there.  fd is taken over on BUS_OK. */
+static enum bus_code use_present(struct follow *follow, int fd, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+
+	if (follow->skip_present)
+		rc = follow_mark_at_end(fd, &follow->at, err);
+	else if (follow->at.offset)
+		rc = follow_mark_is_at(fd, &follow->at, err);
+	if (rc == BUS_E_NO)
+		return use_changed(follow, fd, err);
+	if (rc)
+		return rc;
+	follow->skip_present = false;
+	use_file(follow, fd, false);
+	return BUS_OK;
+}
+
+/* Nothing is known of a file in a directory that is not there: it may be mounted later. */
+static void await_file(struct follow *follow)
+{
+	const char *slash = strrchr(follow->path, '/');
+	char *directory = strndup(follow->path, slash ? (size_t)(slash - follow->path) + 1 : 0);
+
+	follow->is_begun = directory && (!*directory || access(directory, F_OK) == 0);
+	if (follow->is_begun)
+		follow->skip_present = false; /* what comes into being from now on is new */
+	free(directory);
 }
 
 /* Finds our position again: in the file, or in one it was renamed to. */
 static enum bus_code locate(struct follow *follow, struct bus_err *err)
 {
-	int fd = -1, rotated = -1;
+	int fd = -1;
 	enum bus_code rc = follow_open_file(&fd, follow->path, err);
 
-	if (rc && rc != BUS_E_NO)
-		return rc;
-	if (rc == BUS_E_NO) {
-		if (!follow->at.offset)
-			return rc;
-		rc = follow_rotated_find(&rotated, follow->path, &follow->at, err);
-		if (rotated >= 0)
-			use_file(follow, rotated, true);
-		return rc ? rc : rotated >= 0 ? BUS_OK : BUS_E_NO;
+	if (!rc) {
+		rc = use_present(follow, fd, err);
+		if (rc)
+			close(fd);
+	} else if (rc == BUS_E_NO && follow->at.offset) {
+		rc = use_rotated(follow, err);
+	} else if (rc == BUS_E_NO && !follow->is_begun) {
+		await_file(follow);
 	}
-	if (follow->skip_present)
-		follow_mark_at_end(fd, &follow->at);
-	follow->skip_present = false;
-	if (!follow->at.offset || follow_mark_is_at(fd, &follow->at)) {
-		use_file(follow, fd, false);
-		return BUS_OK;
-	}
-	return use_changed(follow, fd, err);
+	follow->is_begun = follow->is_begun || !rc;
+	return rc;
 }
 
-/* Is another file, or another content, in the place of the one we have read to its end? */
-static bool is_replaced(const struct follow *follow)
+/*
+ * What is in the place of the file we have read to its end?  One that cannot be
+ * looked at is another one: opening it will say why.
+ */
+enum place { PLACE_SAME, PLACE_TRUNCATED, PLACE_OTHER };
+
+static enum place look_at_place(const struct follow *follow)
 {
 	struct stat now, ours;
 
-	if (stat(follow->path, &now) != 0 || fstat(follow->fd, &ours) != 0)
-		return false;
-	if (now.st_dev == ours.st_dev && now.st_ino == ours.st_ino)
-		return (uint64_t)now.st_size < follow->at.offset + follow->have + follow->skipped;
-	return now.st_size > 0;
+	if (stat(follow->path, &now) != 0)
+		return errno == ENOENT ? PLACE_SAME : PLACE_OTHER;
+	if (fstat(follow->fd, &ours) != 0 || !S_ISREG(now.st_mode))
+		return PLACE_OTHER;
+	if (now.st_dev != ours.st_dev || now.st_ino != ours.st_ino)
+		return now.st_size > 0 ? PLACE_OTHER : PLACE_SAME;
+	return (uint64_t)now.st_size < follow->at.offset + follow->have + follow->skipped
+		       ? PLACE_TRUNCATED
+		       : PLACE_SAME;
+}
+
+/* What was read behind the last line is not in the file any more. */
+static void drop_file(struct follow *follow)
+{
+	use_file(follow, -1, false);
 }
 
 /* The file at hand is read to its end, and another one is there. */
@@ -190,8 +263,7 @@ static enum bus_code next_file(struct follow *follow, struct bus_err *err)
 	int fd = -1;
 
 	if (!follow->is_rotated) {
-		close(follow->fd);
-		follow->fd = -1;
+		drop_file(follow);
 		return locate(follow, err);
 	}
 	rc = follow_rotated_next(&fd, &is_rotated, follow->path, follow->fd, err);
@@ -203,6 +275,21 @@ static enum bus_code next_file(struct follow *follow, struct bus_err *err)
 }
 
 /* -- lines -- */
+
+/*
+ * Is the last line still where it was?  A file that was truncated may be longer
+ * again than before, so that its size says nothing.
+ */
+static bool is_still_there(const struct follow *follow)
+{
+	char line[LOOK_MAX];
+
+	if (!follow->passed || follow->passed > sizeof(line))
+		return true;
+	return pread(follow->fd, line, follow->passed,
+		     (off_t)(follow->at.offset - follow->passed)) == (ssize_t)follow->passed &&
+	       follow_mark_is_line(&follow->at, line, follow->passed - 1);
+}
 
 /* BUS_E_NO: nothing more is there. */
 static enum bus_code fill(struct follow *follow, struct bus_err *err)
@@ -216,6 +303,10 @@ static enum bus_code fill(struct follow *follow, struct bus_err *err)
 		  (off_t)offset);
 	if (n < 0)
 		return bus_fail(err, BUS_E_TEMP, "%s: %s", follow->path, strerror(errno));
+	if (n > 0 && !is_still_there(follow)) {
+		drop_file(follow);
+		return locate(follow, err);
+	}
 	follow->have += (size_t)n;
 	return n ? BUS_OK : BUS_E_NO;
 }
@@ -223,12 +314,15 @@ static enum bus_code fill(struct follow *follow, struct bus_err *err)
 /* At the end of the file: BUS_OK if there is more to read after all. */
 static enum bus_code at_end(struct follow *follow, bool *ret_is_last, struct bus_err *err)
 {
+	const enum place place = look_at_place(follow);
 	enum bus_code rc;
 
-	if (!is_replaced(follow))
+	if (place == PLACE_SAME)
 		return BUS_E_NO;
+	if (place == PLACE_TRUNCATED)
+		return next_file(follow, err);
 	rc = fill(follow, err); /* once more, for what came before it was replaced */
-	if (rc != BUS_E_NO)
+	if (rc != BUS_E_NO || follow->fd < 0)
 		return rc;
 	/* nobody will complete what is left of it */
 	*ret_is_last = follow->have > 0;
@@ -243,6 +337,7 @@ static void pass_line(struct follow *follow)
 	if (!len)
 		return;
 	follow_tell(follow, &follow->at);
+	follow->passed = follow->line_is_cut || follow->line_is_half ? 0 : len;
 	follow->begin += len < follow->have ? len : follow->have;
 	follow->have -= len < follow->have ? len : follow->have;
 	follow->scanned = 0;
@@ -251,18 +346,20 @@ static void pass_line(struct follow *follow)
 	follow->line_is_cut = false;
 }
 
-static void give_line(struct follow *follow, size_t len, struct follow_line *ret)
+static void give_line(struct follow *follow, size_t len, bool is_half, struct follow_line *ret)
 {
 	const size_t shown = len < FOLLOW_LINE_MAX ? len : FOLLOW_LINE_MAX;
 	char *line = follow->buffer + follow->begin;
 
-	follow->line_len = len + 1;
+	follow->line_len = len + !is_half;
+	follow->line_is_half = is_half;
 	follow->line_is_cut = follow->skipped > 0 || len > FOLLOW_LINE_MAX;
 	line[shown] = '\0';
 	ret->p = line;
 	ret->len = shown;
 	ret->offset = follow->at.offset;
 	ret->is_cut = follow->line_is_cut;
+	ret->is_half = is_half;
 }
 
 /* Makes room in the middle of a line that is too long: its end is what counts. */
@@ -278,23 +375,11 @@ static void skip_excess(struct follow *follow)
 /* Nothing more is there now.  What is left will be read again, when it may be something else. */
 static enum bus_code wait_at_end(struct follow *follow)
 {
-	follow->has_waited = true;
 	if (!follow->skipped) {
 		follow->have = 0;
 		follow->scanned = 0;
 	}
 	return BUS_E_NO;
-}
-
-/* Truncated, and already longer again than it was: its size does not tell. */
-static void check_again(struct follow *follow)
-{
-	if (follow->has_waited && follow->at.offset &&
-	    !follow_mark_is_at(follow->fd, &follow->at)) {
-		close(follow->fd);
-		follow->fd = -1; /* to be located */
-	}
-	follow->has_waited = false;
 }
 
 enum bus_code follow_next(struct follow *follow, struct follow_line *ret, struct bus_err *err)
@@ -311,16 +396,13 @@ enum bus_code follow_next(struct follow *follow, struct follow_line *ret, struct
 		begin = follow->buffer + follow->begin;
 		end = memchr(begin + follow->scanned, '\n', follow->have - follow->scanned);
 		if (end || is_last) {
-			give_line(follow, end ? (size_t)(end - begin) : follow->have, ret);
-			ret->is_half = !end;
+			give_line(follow, end ? (size_t)(end - begin) : follow->have, !end, ret);
 			return BUS_OK;
 		}
 		follow->scanned = follow->have;
 		skip_excess(follow);
 		rc = fill(follow, err);
-		if (!rc)
-			check_again(follow);
-		else if (rc == BUS_E_NO)
+		if (rc == BUS_E_NO && follow->fd >= 0)
 			rc = at_end(follow, &is_last, err);
 		if (rc)
 			return rc == BUS_E_NO ? wait_at_end(follow) : rc;
@@ -346,9 +428,9 @@ enum bus_code follow_open(struct follow **ret, const char *path, const char *pos
 		rc = bus_fail(err, BUS_E_DATA, "%s: the stored position is not one of this version",
 			      path);
 	follow->skip_present = !position && !from_start;
+	follow->is_begun = position || from_start;
 	if (!rc)
 		rc = locate(follow, err);
-	follow->skip_present = false; /* what comes into being from now on is new */
 	if (rc && rc != BUS_E_NO) {
 		follow_close(follow);
 		return rc;

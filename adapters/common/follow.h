@@ -62,6 +62,12 @@ void follow_close(struct follow *follow);
 /* BUS_OK and a line, or BUS_E_NO.  BUS_E_TEMP where the file cannot be read. */
 enum bus_code follow_next(struct follow *follow, struct follow_line *ret, struct bus_err *err);
 
+/*
+ * False as long as the file's directory is not there and nothing is known of
+ * what is in it; then there is no position to be stored.
+ */
+bool follow_is_begun(const struct follow *follow);
+
 /* Where the next line begins. */
 void follow_tell(const struct follow *follow, struct follow_position *ret);
 void follow_position_write(struct bus_buf *out, const struct follow_position *position);

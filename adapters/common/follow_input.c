@@ -76,6 +76,8 @@ static enum bus_code add_position(struct follow_input *in, struct adapter_batch 
 	struct follow_position position;
 	enum bus_code rc;
 
+	if (!follow_is_begun(in->follow))
+		return BUS_OK;
 	follow_tell(in->follow, &position);
 	follow_position_write(&text, &position);
 	rc = bus_buf_check(&text, cursor_name, err);

@@ -2,8 +2,10 @@
 
 #include "adapters/common/follow_mark.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "merkle.h"
@@ -32,6 +34,14 @@ static void mark_of(unsigned char ret[HASH], const unsigned char before[HASH],
 	hash_bytes(ret, both, sizeof(both));
 }
 
+bool follow_mark_is_line(const struct follow_position *position, const char *line, size_t len)
+{
+	unsigned char hash[HASH];
+
+	hash_bytes(hash, line, len);
+	return memcmp(hash, position->line, HASH) == 0;
+}
+
 void follow_mark_pass(struct follow_position *position, const char *line, size_t len, uint64_t size,
 		      bool is_cut)
 {
@@ -50,24 +60,30 @@ void follow_mark_pass(struct follow_position *position, const char *line, size_t
 	position->offset += size;
 }
 
-static size_t read_at(int fd, char *out, size_t len, uint64_t offset)
+static enum bus_code read_at(int fd, char *out, size_t len, uint64_t offset, size_t *ret_len,
+			     struct bus_err *err)
 {
 	size_t have = 0;
-	ssize_t n;
+	ssize_t n = 1;
 
-	while (have < len) {
+	while (have < len && n > 0) {
 		n = pread(fd, out + have, len - have, (off_t)(offset + have));
-		if (n <= 0)
-			break;
-		have += (size_t)n;
+		if (n > 0)
+			have += (size_t)n;
 	}
-	return have;
+	*ret_len = have;
+	return n < 0 ? bus_fail(err, BUS_E_TEMP, "a followed file: %s", strerror(errno)) : BUS_OK;
+}
+
+static enum bus_code nomem(struct bus_err *err)
+{
+	return bus_fail(err, BUS_E_NOMEM, "a followed file: out of memory");
 }
 
 /*
- * The line that ends with the LF at bytes[end], the first byte being the
- * file's offset `base`: its hash, and in *ret_begin where it begins; false for
- * one that is too long.
+ * The line that ends before bytes[end], the first byte being the file's offset
+ * `base`: its hash, and in *ret_begin where it begins; false for one that is
+ * too long.
  */
 static bool line_before(const char *bytes, size_t end, uint64_t base, size_t *ret_begin,
 			unsigned char hash[HASH])
@@ -83,49 +99,66 @@ static bool line_before(const char *bytes, size_t end, uint64_t base, size_t *re
 	return true;
 }
 
-/* line and mark of the position with this offset. */
-static bool marks_before(int fd, uint64_t offset, struct follow_position *ret)
+static bool is_size(int fd, uint64_t offset)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (uint64_t)st.st_size == offset;
+}
+
+/* line and mark of the position with this offset; BUS_E_NO where there can be none. */
+static enum bus_code marks_before(int fd, uint64_t offset, struct follow_position *ret,
+				  struct bus_err *err)
 {
 	const size_t len = offset < WINDOW ? (size_t)offset : WINDOW;
 	const uint64_t base = offset - len;
 	unsigned char before[HASH] = { 0 };
 	char *bytes = malloc(len + 1);
-	bool found = false;
-	size_t begin;
+	size_t begin, have = 0, end;
+	enum bus_code rc;
 
-	if (bytes && len && read_at(fd, bytes, len, base) == len && bytes[len - 1] == '\n') {
-		if (line_before(bytes, len - 1, base, &begin, ret->line) && begin)
+	rc = bytes ? read_at(fd, bytes, len, base, &have, err) : nomem(err);
+	/* a half line has no LF, and is the end of its file */
+	if (!rc && (!len || have != len || (bytes[len - 1] != '\n' && !is_size(fd, offset))))
+		rc = BUS_E_NO;
+	if (!rc) {
+		end = bytes[len - 1] == '\n' ? len - 1 : len;
+		if (line_before(bytes, end, base, &begin, ret->line) && begin)
 			line_before(bytes, begin - 1, base, &begin, before);
 		mark_of(ret->mark, before, ret->line);
-		ret->offset = offset;
-		found = true;
 	}
 	free(bytes);
-	return found;
+	return rc;
 }
 
-bool follow_mark_is_at(int fd, const struct follow_position *position)
+enum bus_code follow_mark_is_at(int fd, const struct follow_position *position, struct bus_err *err)
 {
 	struct follow_position there;
+	enum bus_code rc = marks_before(fd, position->offset, &there, err);
 
-	return marks_before(fd, position->offset, &there) &&
-	       memcmp(there.mark, position->mark, HASH) == 0;
+	if (rc)
+		return rc;
+	return memcmp(there.mark, position->mark, HASH) == 0 ? BUS_OK : BUS_E_NO;
 }
 
-/* Calls each() with the position behind every complete line, until it says so. */
-static bool walk(int fd, struct follow_position *at,
-		 bool (*each)(void *arg, const struct follow_position *at), void *arg)
+/* Calls each() with the position behind every complete line, until it says so: BUS_OK. */
+static enum bus_code walk(int fd, struct follow_position *at,
+			  bool (*each)(void *arg, const struct follow_position *at), void *arg,
+			  struct bus_err *err)
 {
 	const size_t size = FOLLOW_LINE_MAX + CHUNK;
 	char *buffer = malloc(size), *end;
 	size_t have = 0, used, n;
 	uint64_t skipped = 0;
 	bool stop = false;
+	enum bus_code rc = buffer ? BUS_OK : nomem(err);
 
 	memset(at, 0, sizeof(*at));
-	while (buffer && !stop) {
-		n = read_at(fd, buffer + have, size - have, at->offset + skipped + have);
-		if (!n)
+	while (!rc && !stop) {
+		rc = read_at(fd, buffer + have, size - have, at->offset + skipped + have, &n, err);
+		if (!rc && !n)
+			rc = BUS_E_NO;
+		if (rc)
 			break;
 		have += n;
 		for (used = 0; !stop && (end = memchr(buffer + used, '\n', have - used)) != NULL;) {
@@ -144,7 +177,7 @@ static bool walk(int fd, struct follow_position *at,
 		}
 	}
 	free(buffer);
-	return stop;
+	return rc;
 }
 
 struct search {
@@ -164,15 +197,18 @@ static bool compare_mark(void *arg, const struct follow_position *at)
 	return false;
 }
 
-bool follow_mark_find(int fd, const struct follow_position *position, struct follow_position *ret)
+enum bus_code follow_mark_find(int fd, const struct follow_position *position,
+			       struct follow_position *ret, struct bus_err *err)
 {
 	struct search search = { .wanted = position };
 	struct follow_position at;
+	enum bus_code rc = walk(fd, &at, compare_mark, &search, err);
 
-	walk(fd, &at, compare_mark, &search);
-	if (search.is_found)
+	if (rc == BUS_E_NO && search.is_found) {
 		*ret = search.found;
-	return search.is_found;
+		return BUS_OK;
+	}
+	return rc;
 }
 
 static bool is_enough(void *arg, const struct follow_position *at)
@@ -182,13 +218,17 @@ static bool is_enough(void *arg, const struct follow_position *at)
 	return true;
 }
 
-bool follow_mark_has_first(int fd, const struct follow_position *position)
+enum bus_code follow_mark_has_first(int fd, const struct follow_position *position,
+				    struct bus_err *err)
 {
 	static const unsigned char none[HASH];
 	struct follow_position at;
+	enum bus_code rc;
 
-	return memcmp(position->first, none, HASH) != 0 && walk(fd, &at, is_enough, NULL) &&
-	       memcmp(at.first, position->first, HASH) == 0;
+	if (memcmp(position->first, none, HASH) == 0)
+		return BUS_E_NO;
+	rc = walk(fd, &at, is_enough, NULL, err);
+	return !rc && memcmp(at.first, position->first, HASH) != 0 ? BUS_E_NO : rc;
 }
 
 static bool is_behind(void *arg, const struct follow_position *at)
@@ -198,21 +238,25 @@ static bool is_behind(void *arg, const struct follow_position *at)
 	return at->offset >= *offset;
 }
 
-void follow_mark_clip(int fd, struct follow_position *position)
+/* To walk to the end is what is wanted here. */
+static enum bus_code walk_to(int fd, uint64_t offset, struct follow_position *ret,
+			     struct bus_err *err)
 {
-	uint64_t offset = position->offset;
+	struct follow_position at;
+	enum bus_code rc = walk(fd, &at, is_behind, &offset, err);
 
-	walk(fd, position, is_behind, &offset);
+	if (rc && rc != BUS_E_NO)
+		return rc;
+	*ret = at;
+	return BUS_OK;
 }
 
-static bool never(void *arg, const struct follow_position *at)
+enum bus_code follow_mark_clip(int fd, struct follow_position *position, struct bus_err *err)
 {
-	(void)arg;
-	(void)at;
-	return false;
+	return walk_to(fd, position->offset, position, err);
 }
 
-void follow_mark_at_end(int fd, struct follow_position *ret)
+enum bus_code follow_mark_at_end(int fd, struct follow_position *ret, struct bus_err *err)
 {
-	walk(fd, ret, never, NULL);
+	return walk_to(fd, UINT64_MAX, ret, err);
 }

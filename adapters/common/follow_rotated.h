@@ -10,7 +10,10 @@
  * caller's to close, -1 where there is none.
  */
 
-/* The one in which position is. */
+/*
+ * The one in which position is.  BUS_E_NO: none; BUS_E_TEMP: none that can be
+ * read.
+ */
 enum bus_code follow_rotated_find(int *ret_fd, const char *path,
 				  const struct follow_position *position, struct bus_err *err);
 

@@ -23,8 +23,10 @@ void say(int priority, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	for (p = text; *p; p++) /* names from outside: no terminal takes orders from them */
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+	/* names from outside: no terminal takes orders from them, C1 (U+0080 to 9F) among them */
+	for (p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f ||
+		    ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] < 0xa0))
 			*p = '?';
 	fprintf(stderr, "%s: %s\n", program_name, text);
 	syslog(priority, "%s", text);

@@ -54,7 +54,8 @@ enum bus_code store_reject(struct bus_outbox *box, const char *input, const char
 }
 
 static enum bus_code append_events(struct bus_outbox *box, const char *input, const char *id,
-				   const struct adapter_batch *batch, struct bus_err *err)
+				   const struct adapter_batch *batch, size_t *refused,
+				   struct bus_err *err)
 {
 	enum bus_code rc = BUS_OK;
 	uint64_t ignored;
@@ -71,9 +72,11 @@ static enum bus_code append_events(struct bus_outbox *box, const char *input, co
 		};
 
 		rc = bus_outbox_append(box, &draft, &ignored, err);
-		if (rc == BUS_E_DATA)
-			rc = store_reject(box, input, id, event->number, event->raw,
-					  strlen(event->raw), err);
+		if (rc != BUS_E_DATA)
+			continue;
+		++*refused;
+		rc = store_reject(box, input, id, event->number, event->raw, strlen(event->raw),
+				  err);
 	}
 	return rc;
 }
@@ -98,13 +101,15 @@ static enum bus_code keep_rejects(struct bus_outbox *box, const char *input, con
 }
 
 enum bus_code store_batch(struct bus_outbox *box, const char *input, const char *id,
-			  const struct adapter_batch *batch, struct bus_err *err)
+			  const struct adapter_batch *batch, size_t *ret_refused,
+			  struct bus_err *err)
 {
 	char name[NAME_MAX_LEN];
 	enum bus_code rc;
 	size_t i;
 
-	rc = append_events(box, input, id, batch, err);
+	*ret_refused = 0;
+	rc = append_events(box, input, id, batch, ret_refused, err);
 	if (!rc)
 		rc = keep_rejects(box, input, id, batch, err);
 	for (i = 0; i < batch->cursor_count && !rc; i++) {

@@ -19,10 +19,12 @@ enum bus_code store_open(struct bus_outbox **ret, const struct adapter_context *
 /*
  * All of a batch but its rest.  Its cursors are called <input>/<name>, and what
  * is rejected, here or by the outbox, is kept as <input>-rejected/<id>-<number>
- * with the reason as its first line, and said.
+ * with the reason as its first line, and said.  *ret_refused: how many events
+ * the outbox refused.
  */
 enum bus_code store_batch(struct bus_outbox *box, const char *input, const char *id,
-			  const struct adapter_batch *batch, struct bus_err *err);
+			  const struct adapter_batch *batch, size_t *ret_refused,
+			  struct bus_err *err);
 
 /* Keeps one thing that cannot be an event; *err says why. */
 enum bus_code store_reject(struct bus_outbox *box, const char *input, const char *id, size_t number,

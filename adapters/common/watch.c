@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <syslog.h>
 #include <unistd.h>
 
+#include "adapters/common/say.h"
 #include "timestamp.h"
 
 enum { NAME_MAX_LEN = 400 };
@@ -23,6 +25,18 @@ bool watch_from_start(const struct watch *watch)
 	return watch->watcher->from_start;
 }
 
+/* inotify has one wd for a directory, whoever of us asked for it. */
+static bool is_watched(const struct watcher *watcher, int wd)
+{
+	size_t i, j;
+
+	for (i = 0; i < watcher->count; i++)
+		for (j = 0; j < watcher->watch[i].directory_count; j++)
+			if (watcher->watch[i].directory[j].wd == wd)
+				return true;
+	return false;
+}
+
 static void find_directory(struct watch *watch, struct watch_directory *directory)
 {
 	directory->wd = inotify_add_watch(watch->watcher->inotify, directory->path,
@@ -31,13 +45,18 @@ static void find_directory(struct watch *watch, struct watch_directory *director
 						  IN_MOVE_SELF | IN_ONLYDIR);
 }
 
+/* A name may lead to another directory by now; the same one keeps its wd. */
 void watch_find_directories(struct watch *watch)
 {
 	size_t i;
+	int old;
 
-	for (i = 0; i < watch->directory_count; i++)
-		if (watch->directory[i].wd < 0)
-			find_directory(watch, &watch->directory[i]);
+	for (i = 0; i < watch->directory_count; i++) {
+		old = watch->directory[i].wd;
+		find_directory(watch, &watch->directory[i]);
+		if (old >= 0 && watch->directory[i].wd != old && !is_watched(watch->watcher, old))
+			inotify_rm_watch(watch->watcher->inotify, old);
+	}
 }
 
 static enum bus_code add_directory(struct watch *watch, const char *path, size_t len,
@@ -65,6 +84,9 @@ static enum bus_code add_directory(struct watch *watch, const char *path, size_t
 		return bus_fail(err, BUS_E_TEMP,
 				"%s: cannot be watched: %s; raise fs.inotify.max_user_watches",
 				directory->path, strerror(errno));
+	if (directory->wd < 0)
+		say(LOG_WARNING, "%s: %s: %s; looked for again every minute", watch->input->name,
+		    directory->path, strerror(errno));
 	return BUS_OK;
 }
 
@@ -155,19 +177,6 @@ enum bus_code watch_cursor_next(struct watch *watch, const char *prefix, const c
 
 /* -- for the loop -- */
 
-/* inotify has one wd for a directory, whoever of us asked for it. */
-static bool is_watched_by_another(const struct watch *watch, int wd)
-{
-	const struct watcher *watcher = watch->watcher;
-	size_t i, j;
-
-	for (i = 0; i < watcher->count; i++)
-		for (j = 0; j < watcher->watch[i].directory_count; j++)
-			if (&watcher->watch[i] != watch && watcher->watch[i].directory[j].wd == wd)
-				return true;
-	return false;
-}
-
 void watch_clear(struct watch *watch)
 {
 	size_t i;
@@ -175,7 +184,8 @@ void watch_clear(struct watch *watch)
 	for (i = 0; i < watch->directory_count; i++) {
 		const int wd = watch->directory[i].wd;
 
-		if (wd >= 0 && !is_watched_by_another(watch, wd))
+		watch->directory[i].wd = -1;
+		if (wd >= 0 && !is_watched(watch->watcher, wd))
 			inotify_rm_watch(watch->watcher->inotify, wd);
 		free(watch->directory[i].path);
 	}

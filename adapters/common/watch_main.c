@@ -160,9 +160,11 @@ static enum bus_code open_outbox(struct watcher *watcher, struct bus_err *err)
 	unsigned int attempt = 0;
 	enum bus_code rc;
 
-	for (;;) {
+	while (!watch_should_end()) {
 		rc = store_open(&watcher->box, &watcher->ctx, true, OUTBOX_WAIT_MS, err);
-		if ((rc != BUS_E_TEMP && rc != BUS_E_NOMEM) || watcher->once || watch_should_end())
+		if (!rc && attempt)
+			say(LOG_NOTICE, "the outbox works again");
+		if ((rc != BUS_E_TEMP && rc != BUS_E_NOMEM) || watcher->once)
 			return rc;
 		if (!attempt)
 			say(LOG_ERR, "%s; trying again until it works", err->text);
@@ -171,6 +173,7 @@ static enum bus_code open_outbox(struct watcher *watcher, struct bus_err *err)
 		if (rc)
 			return rc;
 	}
+	return BUS_OK;
 }
 
 static void report(const struct watcher *watcher)
@@ -198,8 +201,9 @@ static enum bus_code run(struct watcher *watcher, const struct adapter *adapter,
 			      strerror(errno));
 	if (!rc)
 		rc = open_outbox(watcher, err);
-	if (!rc)
-		rc = take_lock(watcher, err);
+	if (rc || !watcher->box) /* none: it was told to end */
+		return rc;
+	rc = take_lock(watcher, err);
 	if (!rc)
 		rc = watch_all(watcher, err);
 	if (!rc)

@@ -34,6 +34,8 @@ struct watch {
 	size_t directory_count;
 	int *fd;
 	size_t fd_count;
+	struct adapter_batch batch; /* what was read and could not be stored yet */
+	bool has_batch;
 	uint64_t events, rejects; /* so far */
 };
 

@@ -23,6 +23,8 @@ void watch_close(struct watch *watch)
 		watch->input->close(watch->state);
 	watch->is_open = false;
 	watch->state = NULL;
+	batch_finish(&watch->batch);
+	watch->has_batch = false;
 	watch_clear(watch);
 }
 
@@ -65,24 +67,26 @@ static bool has_anything(const struct adapter_batch *batch)
 	return batch->count || batch->cursor_count || batch->reject_count;
 }
 
-static enum bus_code store(struct watch *watch, const struct adapter_batch *batch,
-			   struct bus_err *err)
+static enum bus_code store(struct watch *watch, struct bus_err *err)
 {
 	struct bus_outbox *box = watch->watcher->box;
+	const struct adapter_batch *batch = &watch->batch;
+	size_t refused = 0;
 	enum bus_code rc;
 	char id[40];
 
 	snprintf(id, sizeof(id), "%020" PRId64, bus_time_now());
 	rc = bus_outbox_begin(box, err);
 	if (!rc)
-		rc = store_batch(box, watch->input->name, id, batch, err);
+		rc = store_batch(box, watch->input->name, id, batch, &refused, err);
 	if (!rc)
 		rc = bus_outbox_commit(box, err);
 	bus_outbox_rollback(box);
 	if (rc)
 		return rc;
-	watch->events += batch->count;
-	watch->rejects += batch->reject_count;
+	watch->has_batch = false;
+	watch->events += batch->count - refused;
+	watch->rejects += batch->reject_count + refused;
 	return watch->input->stored ? watch->input->stored(watch->state, err) : BUS_OK;
 }
 
@@ -96,24 +100,34 @@ static void show_progress(struct watch *watch, bool more)
 
 static enum bus_code read_input(struct watch *watch, struct bus_err *err)
 {
-	struct adapter_batch batch;
 	enum bus_code rc;
 
-	batch_init(&batch);
-	watch->is_awake = false;
-	watch->hold_ms = 0;
-	rc = watch->input->line ? follow_input_read(watch->state, &batch, err)
-				: watch->input->read(watch->state, &batch, err);
+	batch_init(&watch->batch);
+	rc = watch->input->line ? follow_input_read(watch->state, &watch->batch, err)
+				: watch->input->read(watch->state, &watch->batch, err);
 	if (rc == BUS_E_NO)
 		rc = BUS_OK;
-	if (!rc && has_anything(&batch))
-		rc = store(watch, &batch, err);
-	if (!rc) {
-		watch->is_awake = batch.more;
-		show_progress(watch, batch.more);
-	}
-	batch_finish(&batch);
+	watch->has_batch = !rc && has_anything(&watch->batch);
 	return rc;
+}
+
+/* What could not be stored is stored first. */
+static enum bus_code read_and_store(struct watch *watch, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+
+	watch->is_awake = false;
+	watch->hold_ms = 0;
+	if (!watch->has_batch)
+		rc = read_input(watch, err);
+	if (!rc && watch->has_batch)
+		rc = store(watch, err);
+	if (rc)
+		return rc;
+	watch->is_awake = watch->batch.more;
+	show_progress(watch, watch->batch.more);
+	batch_finish(&watch->batch);
+	return BUS_OK;
 }
 
 static void put_off(struct watch *watch, const struct bus_err *err)
@@ -121,7 +135,8 @@ static void put_off(struct watch *watch, const struct bus_err *err)
 	int64_t pause_ms = bus_backoff_ms(watch->attempt);
 
 	pause_ms = pause_ms > watch->hold_ms ? pause_ms : watch->hold_ms;
-	watch_close(watch);
+	if (!watch->has_batch)
+		watch_close(watch);
 	watch->retry_us = bus_time_mono() + pause_ms * 1000;
 	if (!watch->attempt++)
 		say(LOG_ERR, "%s: %s; trying again until it works", watch->input->name, err->text);
@@ -136,7 +151,7 @@ enum bus_code watch_step(struct watch *watch, struct bus_err *err)
 	if (!watch->is_open)
 		rc = open_input(watch, err);
 	if (!rc)
-		rc = read_input(watch, err);
+		rc = read_and_store(watch, err);
 	if (rc == BUS_E_NO || rc == BUS_E_CONFIG || rc == BUS_E_BUG)
 		return rc;
 	if (rc) {

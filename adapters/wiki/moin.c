@@ -238,6 +238,8 @@ static enum bus_code keep_position(struct moin *moin, struct adapter_batch *batc
 	struct follow_position position;
 	enum bus_code rc;
 
+	if (!follow_is_begun(moin->follow))
+		return BUS_OK;
 	follow_tell(moin->follow, &position);
 	follow_position_write(&now, &position);
 	rc = bus_buf_check(&now, "position", err);

@@ -45,7 +45,7 @@ bool moin_number(uint64_t *ret, struct moin_field field)
 	return true;
 }
 
-/* The rest beyond the last field is not looked at, as in moin.  Returns how many there are. */
+/* Returns how many there are, FIELDS + 1 for any more. */
 static size_t split(struct moin_field field[FIELDS], const char *line, size_t len)
 {
 	const char *end;
@@ -61,7 +61,7 @@ static size_t split(struct moin_field field[FIELDS], const char *line, size_t le
 		len -= field[n].len + 1;
 		line = end + 1;
 	}
-	return n;
+	return FIELDS + 1;
 }
 
 /* Seconds with a fraction, a dot, a random number: three numbers, where an IPv4 address has four.
@@ -98,12 +98,17 @@ static const char *read_record(struct moin_line *ret, const char *line, size_t l
 	struct moin_field field[FIELDS];
 	uint64_t time_us;
 	const char *why;
+	size_t count;
 
 	memset(ret, 0, sizeof(*ret));
 	if (len && line[len - 1] == '\r')
 		len--;
-	if (split(field, line, len) < min)
+	count = split(field, line, len);
+	if (count < min)
 		return "it has too few fields";
+	/* fields of one would stand for those of the other, an address for a comment */
+	if (count > FIELDS)
+		return "it has too many fields: two records in one";
 	if (!moin_number(&time_us, field[TIME]) || time_us >= (uint64_t)year_10000_us)
 		return "it does not begin with a time in microseconds";
 	if (field[REVISION].len > 10 || !moin_number(&ret->revision, field[REVISION]))
@@ -115,7 +120,8 @@ static const char *read_record(struct moin_line *ret, const char *line, size_t l
 	ret->page = field[PAGE];
 	if (is_user_id(field[USER_ID]))
 		ret->user_id = field[USER_ID];
-	ret->extra = field[EXTRA];
+	if (count >= FIELDS - 1)
+		ret->extra = field[EXTRA];
 	ret->comment = field[COMMENT];
 	return NULL;
 }
@@ -197,7 +203,7 @@ void moin_line_mask(struct bus_buf *out, const char *line, size_t len)
 	bool fits = true;
 	size_t i;
 
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < count && i < FIELDS; i++) {
 		fits = fits && i <= PAGE && field[i].len <= 1024 && consists_of(field[i], set[i]);
 		if (i)
 			bus_buf_add(out, "\t", 1);

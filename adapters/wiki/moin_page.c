@@ -3,12 +3,13 @@
 #include "adapters/wiki/moin_page.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What a page's own edit-log says of a revision. */
 enum history {
@@ -54,11 +55,20 @@ static enum bus_code is_there(bool *ret, const char *path, struct bus_err *err)
 	return *ret || is_missing() ? BUS_OK : cannot_read(path, err);
 }
 
-/* BUS_OK and NULL where it is missing. */
+/* BUS_OK and NULL where it is missing, or is no regular file: reading that may never end. */
 static enum bus_code open_text(FILE **ret, const char *path, struct bus_err *err)
 {
-	*ret = fopen(path, "re");
-	return *ret || is_missing() ? BUS_OK : cannot_read(path, err);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	*ret = NULL;
+	if (fd < 0)
+		return is_missing() ? BUS_OK : cannot_read(path, err);
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		*ret = fdopen(fd, "r");
+	if (!*ret)
+		close(fd);
+	return BUS_OK;
 }
 
 /* Goes on from what is known with the page's next line; true: it is the answer. */
@@ -134,21 +144,23 @@ static enum bus_code is_newest(bool *ret, struct page *page, uint64_t revision, 
 	return rc;
 }
 
-/* Its own log, and as long as that does not have it, its newest revision. */
+/* Its own log, and its newest revision as long as nothing happened to it since. */
 static enum bus_code ask_page(bool *ret, struct page *page, const struct moin_line *line,
 			      struct bus_err *err)
 {
 	enum history history = HISTORY_UNKNOWN;
 	enum bus_code rc = BUS_OK;
+	bool is_open;
 	int round;
 
 	/* twice, because moin may be a step further with each question */
 	for (round = 0; round < 2 && !rc && !*ret && history == HISTORY_UNKNOWN; round++) {
 		rc = read_history(&history, page, line, err);
-		*ret = history == HISTORY_LAST || history == HISTORY_WAS_GONE;
-		if (!rc && history == HISTORY_UNKNOWN)
+		*ret = history == HISTORY_WAS_GONE;
+		is_open = history == HISTORY_UNKNOWN || history == HISTORY_LAST;
+		if (!rc && is_open)
 			rc = is_newest(ret, page, line->revision, "current-locked", err);
-		if (!rc && history == HISTORY_UNKNOWN && !*ret)
+		if (!rc && is_open && !*ret)
 			rc = is_newest(ret, page, line->revision, "current", err);
 	}
 	return rc;

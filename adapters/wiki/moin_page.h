@@ -18,10 +18,10 @@
  *
  *   - pages/<page>/revisions is there and the revision's file is not,
  *   - and the directory is the one the line is about: its own edit-log, which
- *     moves with it, has the revision with the same time.  That log is
- *     written a moment after the other: as long as it does not have the
- *     revision, the file `current` (`current-locked` while moin is at it)
- *     has its number;
+ *     moves with it, has the revision with the same time, or, because that
+ *     log is written a moment after the other, not yet;
+ *   - and, as long as nothing happened to the page since, the file `current`
+ *     (`current-locked` while moin is at it) has its number;
  *   - and the next change of the page in that log, if there is one, is a
  *     SAVENEW, which moin makes only of a page that is not there.
  *

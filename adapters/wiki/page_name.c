@@ -46,6 +46,23 @@ static const char *decode(char *to, size_t *ret_len, const char *quoted, size_t 
 	return NULL;
 }
 
+/* moin makes no other names; a subject goes to terminals and into lists of lines. */
+static bool is_visible(const char *name, size_t len)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		const unsigned char c = (unsigned char)name[i];
+
+		if (c < 0x20 || c == 0x7f ||
+		    (c == 0xc2 && i + 1 < len && (unsigned char)name[i + 1] < 0xa0))
+			return false;
+		any = any || c != ' ';
+	}
+	return any;
+}
+
 bool page_name_read(struct bus_buf *out, const char *quoted, size_t len, const char **why)
 {
 	char name[PAGE_NAME_MAX];
@@ -58,6 +75,8 @@ bool page_name_read(struct bus_buf *out, const char *quoted, size_t len, const c
 		*why = "the page's name has a NUL byte";
 	if (!*why && !bus_utf8_valid(name, n))
 		*why = "the page's name is not UTF-8";
+	if (!*why && !is_visible(name, n))
+		*why = "the page's name has a control character, or nothing but blanks";
 	if (!*why)
 		bus_buf_add(out, name, n);
 	return !*why;

@@ -171,7 +171,7 @@ run 75 --once
 says 'another debmsg-bugs holds it'
 stop TERM
 mkdir "$work/later"
-start
+start --from-start # nothing was known, so nothing was begun
 lines 1 3 >"$work/later/bugs.log"
 await 3
 mv "$work/later/bugs.log" "$work/later/bugs.log.1"

@@ -175,7 +175,11 @@ note "a wiki that is not there yet"
 new_wiki
 rmdir "$data/pages" "$data"
 run
+grep -q "$data: No such file" "$work/said" || fail "nobody says that there is no wiki"
 mkdir -p "$data/pages"
+save SAVENEW Old
+run
+expect 'length == 0' # as when its disk was not mounted
 save SAVENEW First
 run
 expect '[.[].subject] == ["First"]'

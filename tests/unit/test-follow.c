@@ -1,9 +1,12 @@
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "adapters/common/follow.h"
@@ -312,6 +315,169 @@ static void a_copy_has_what_was_truncated(void)
 	expect_again("two;new;");
 }
 
+/* The reader is in the middle of a large file, with part of a line in its buffer. */
+static void a_large_file_may_be_truncated_while_it_is_read(void)
+{
+	enum { LINES = 20000 };
+	struct follow_position position;
+	struct follow_line line;
+	struct follow *follow;
+	char text[40], *copy = check_path("log.copy");
+	struct bus_buf all = BUS_BUF_INIT(1 << 20);
+	struct bus_err err;
+	int i, regrown;
+
+	for (i = 0; i < LINES; i++)
+		bus_buf_printf(&all, "line %d of many\n", i);
+	for (regrown = 0; regrown < 2; regrown++) {
+		begin();
+		append(all.p);
+		follow = open_log(true);
+		for (i = 0; i < 5000; i++)
+			CHECK_NEED(follow_next(follow, &line, &err) == BUS_OK);
+		check_write(copy, 0600, all.p);
+		CHECK(rename(copy, old) == 0);
+		CHECK(truncate(path, 0) == 0);
+		if (regrown)
+			append("another line, and more of it than there ever was\n");
+		for (i = 0; regrown && i < LINES; i++)
+			append("and more of it than there ever was, or nearly so\n");
+		for (i = 5000; i < LINES; i++) {
+			CHECK_NEED(follow_next(follow, &line, &err) == BUS_OK);
+			snprintf(text, sizeof(text), "line %d of many", i);
+			if (strcmp(line.p, text) != 0)
+				break;
+		}
+		CHECK_ROW(i == LINES, "line %d is lost (regrown: %d)", i, regrown);
+		if (!regrown)
+			append("another line, and more of it than there ever was\n");
+		CHECK(follow_next(follow, &line, &err) == BUS_OK);
+		CHECK(strncmp(line.p, "another", 7) == 0);
+		follow_tell(follow, &position);
+		CHECK(position.offset == line.len + 1);
+		follow_close(follow);
+	}
+	free(copy);
+	bus_buf_finish(&all);
+}
+
+static void a_backup_is_no_renamed_file(void)
+{
+	char *backup = check_path("log.bak");
+
+	begin();
+	append("one\ntwo\nthree\n");
+	expect_again("");
+	CHECK(rename(path, backup) == 0);
+	append("one\ntwo\n"); /* the last line was removed */
+	expect_again("");
+	append("four\n");
+	expect_again("four;");
+	check_remove(backup);
+	free(backup);
+}
+
+static void an_old_archive_is_not_read(void)
+{
+	static const char *const name[] = { "log.2023", "log.1" };
+	char *archive, *renamed = check_path("log.2");
+	struct timespec then[2] = { { .tv_sec = 1700000000 }, { .tv_sec = 1700000000 } };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		begin();
+		append("one\n");
+		expect_again("");
+		archive = check_path("%s", name[i]);
+		check_write(archive, 0600, "archived\n");
+		CHECK(utimensat(AT_FDCWD, archive, then, 0) == 0);
+		CHECK(rename(path, renamed) == 0);
+		append("two\n");
+		expect_again("two;");
+		check_remove(archive);
+		check_remove(renamed);
+		free(archive);
+	}
+	free(renamed);
+}
+
+static void what_cannot_be_read_is_not_passed_over(void)
+{
+	struct follow *follow = NULL;
+	struct bus_err err;
+
+	free(path);
+	free(old);
+	path = check_path("open/log");
+	old = check_path("open/log.1");
+	stored[0] = '\0';
+	check_remove(path);
+	CHECK(mkdir(dirname(strdupa(path)), 0777) == 0 || errno == EEXIST);
+	CHECK(chmod(dirname(strdupa(path)), 0777) == 0);
+	CHECK(chmod(dirname(dirname(strdupa(path))), 0711) == 0);
+	append("one\n");
+	CHECK(chmod(path, 0644) == 0);
+	expect_again("");
+	append("two\n");
+	CHECK(rename(path, old) == 0 && chmod(old, 0) == 0);
+	append("three\n");
+	CHECK(chmod(path, 0644) == 0);
+	if (geteuid() == 0)
+		CHECK_NEED(seteuid(65534) == 0);
+	CHECK_CODE(follow_open(&follow, path, stored, strlen(stored), true, &err), BUS_E_TEMP,
+		   &err);
+	CHECK_SAYS(&err, "log.1: Permission denied");
+	if (getuid() == 0)
+		CHECK(seteuid(0) == 0);
+	CHECK(chmod(old, 0644) == 0);
+	expect_again("two;three;");
+	check_remove(old);
+}
+
+static void a_directory_that_is_not_there_says_nothing(void)
+{
+	struct follow *follow;
+
+	free(path);
+	free(old);
+	path = check_path("later/log");
+	old = check_path("later/log.1");
+	stored[0] = '\0';
+	follow = open_log(false);
+	CHECK(!follow_is_begun(follow));
+	CHECK(follow_next(follow, &(struct follow_line){ 0 }, NULL) == BUS_E_NO);
+	CHECK(!follow_is_begun(follow));
+	CHECK(mkdir(dirname(strdupa(path)), 0700) == 0);
+	append("old\n"); /* as when its disk is mounted */
+	expect(follow, "");
+	CHECK(follow_is_begun(follow));
+	append("new\n");
+	expect(follow, "new;");
+	follow_close(follow);
+	check_remove(path);
+}
+
+static void half_a_line_at_the_end_may_be_the_last_that_was_read(void)
+{
+	struct follow *follow;
+	char *older = check_path("log.2");
+
+	begin();
+	append("one\nha");
+	follow = open_log(true);
+	expect(follow, "one;");
+	CHECK(rename(path, older) == 0);
+	append("tw"); /* the new one has no whole line yet */
+	expect(follow, "ha(half);");
+	follow_close(follow);
+	append("o\n");
+	CHECK(rename(path, old) == 0);
+	append("three\n");
+	expect_again("two;three;");
+	check_remove(older);
+	free(older);
+}
+
 static void an_edited_file_is_not_read_twice(void)
 {
 	begin();
@@ -468,6 +634,16 @@ int main(void)
 		{ "a truncated file may be longer than before",
 		  a_truncated_file_may_be_longer_than_before },
 		{ "a copy has what was truncated", a_copy_has_what_was_truncated },
+		{ "a large file may be truncated while it is read",
+		  a_large_file_may_be_truncated_while_it_is_read },
+		{ "a backup is no renamed file", a_backup_is_no_renamed_file },
+		{ "an old archive is not read", an_old_archive_is_not_read },
+		{ "what cannot be read is not passed over",
+		  what_cannot_be_read_is_not_passed_over },
+		{ "a directory that is not there says nothing",
+		  a_directory_that_is_not_there_says_nothing },
+		{ "half a line at the end may be the last that was read",
+		  half_a_line_at_the_end_may_be_the_last_that_was_read },
 		{ "an edited file is not read twice", an_edited_file_is_not_read_twice },
 		{ "a file that lost its end is not read twice",
 		  a_file_that_lost_its_end_is_not_read_twice },
