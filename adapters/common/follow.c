@@ -149,10 +149,27 @@ static enum bus_code use_rotated(struct follow *follow, struct bus_err *err)
 	return rc;
 }
 
+/* Our position is in another file: where this one was renamed to, or a copy made for an edit. */
+static enum bus_code use_rotated_or_edited(struct follow *follow, int fd, struct bus_err *err)
+{
+	int rotated = -1;
+	enum bus_code rc = follow_rotated_find(&rotated, follow->path, &follow->at, err);
+
+	if (rc)
+		return rc;
+	rc = follow_mark_is_copy(fd, rotated, follow->at.offset, err);
+	if (rc == BUS_E_NO) {
+		use_file(follow, rotated, true);
+		close(fd);
+		return BUS_OK;
+	}
+	close(rotated);
+	return rc ? rc : use_clipped(follow, fd, err);
+}
+
 /*
  * Our position is not there in the file any more: has it been edited, or is it
- * another one?  In this order, because who edits a file may leave a copy of it
- * beside it.  fd is taken over on BUS_OK.
+ * another one?  fd is taken over on BUS_OK.
  */
 static enum bus_code use_changed(struct follow *follow, int fd, struct bus_err *err)
 {
@@ -164,14 +181,14 @@ static enum bus_code use_changed(struct follow *follow, int fd, struct bus_err *
 		follow->at = found;
 		use_file(follow, fd, false);
 	}
-	if (rc != BUS_E_NO)
-		return rc;
-	rc = follow_mark_has_first(fd, &follow->at, err);
-	if (rc != BUS_E_NO)
-		return rc ? rc : use_clipped(follow, fd, err);
-	rc = use_rotated(follow, err);
-	if (!rc)
-		close(fd);
+	if (rc == BUS_E_NO) {
+		rc = use_rotated_or_edited(follow, fd, err);
+		if (rc != BUS_E_NO)
+			return rc;
+		rc = follow_mark_has_first(fd, &follow->at, err);
+		if (!rc)
+			return use_clipped(follow, fd, err);
+	}
 	if (rc != BUS_E_NO)
 		return rc;
 	say(LOG_NOTICE, "%s: begun anew; reading it from its start", follow->path);

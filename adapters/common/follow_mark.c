@@ -231,6 +231,23 @@ enum bus_code follow_mark_has_first(int fd, const struct follow_position *positi
 	return !rc && memcmp(at.first, position->first, HASH) != 0 ? BUS_E_NO : rc;
 }
 
+enum bus_code follow_mark_is_copy(int fd, int other, uint64_t offset, struct bus_err *err)
+{
+	const size_t size = offset < CHUNK ? (size_t)offset : CHUNK;
+	char *bytes = malloc(2 * size + 1);
+	size_t have = 0, other_have = 0, same = 0;
+	enum bus_code rc = bytes ? BUS_OK : nomem(err);
+
+	if (!rc)
+		rc = read_at(fd, bytes, size, 0, &have, err);
+	if (!rc)
+		rc = read_at(other, bytes + size, size, 0, &other_have, err);
+	while (!rc && same < have && same < other_have && bytes[same] == bytes[size + same])
+		same++;
+	free(bytes);
+	return rc ? rc : 2 * same > size ? BUS_OK : BUS_E_NO;
+}
+
 static bool is_behind(void *arg, const struct follow_position *at)
 {
 	const uint64_t *offset = arg;

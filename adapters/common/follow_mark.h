@@ -29,6 +29,9 @@ enum bus_code follow_mark_find(int fd, const struct follow_position *position,
 enum bus_code follow_mark_has_first(int fd, const struct follow_position *position,
 				    struct bus_err *err);
 
+/* Are the two the same for most of what is before offset, as an edited file and a backup of it? */
+enum bus_code follow_mark_is_copy(int fd, int other, uint64_t offset, struct bus_err *err);
+
 /* Moves position to the first begin of a line at or behind its offset, or to the end of the last.
  */
 enum bus_code follow_mark_clip(int fd, struct follow_position *position, struct bus_err *err);

@@ -101,16 +101,17 @@ printf '#HeidiDelta\nhalf 1\nsecon' >"$misc/Delta"
 old "$misc/Delta"
 run
 expect 'length == 0'
-printf '#HeidiDelta\nhalf 1\n' >"$misc/Delta"
-run
-expect 'length == 0'
 : >"$misc/Delta"
 old "$misc/Delta"
 run
 expect 'length == 0'
-printf '#HeidiDelta\nhalf 1\nsecond 2\n' >"$misc/Delta"
-old "$misc/Delta"
-run
+printf '#HeidiDelta\nhalf 1\n' >"$misc/Delta"
+"$dak" --once 2>"$work/said" &
+once=$!
+until grep -q '^State:.S' "/proc/$once/status"; do sleep 0.01; done # it waits for the rest
+expect 'length == 0'
+printf 'second 2\n' >>"$misc/Delta"
+wait $once || fail "debmsg-dak: exit status $?"
 expect '[.[].subject] == ["half", "second"]'
 
 # inrelease SUITE CODENAME DATE

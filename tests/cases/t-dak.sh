@@ -375,11 +375,12 @@ rm -rf "$work/mail/rejected"
 
 note "a mail that is written in pieces is read when it is whole"
 head -c 900 "$work/keep" >"$work/mail/slow"
-run
-expect 'length == 0'
+"$dak" --once 2>"$work/said" &
+once=$!
+until grep -q '^State:.S' "/proc/$once/status"; do sleep 0.01; done # it waits for the rest
 [ ! -e "$work/mail/rejected" ] || fail "rejected too early"
 tail -c +901 "$work/keep" >>"$work/mail/slow"
-run
+wait $once || fail "debmsg-dak: exit status $?"
 expect 'length == 1 and .[0].data.files_total == 1'
 
 note "a directory where nothing can be removed: said, announced once, the next one is published"

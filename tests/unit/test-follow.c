@@ -361,6 +361,17 @@ static void a_large_file_may_be_truncated_while_it_is_read(void)
 	bus_buf_finish(&all);
 }
 
+static void a_renamed_file_may_begin_like_the_new_one(void)
+{
+	begin();
+	append("header\none\ntwo\n");
+	expect_again("");
+	append("three\n");
+	CHECK(rename(path, old) == 0);
+	append("header\nfour\n");
+	expect_again("three;header;four;");
+}
+
 static void a_backup_is_no_renamed_file(void)
 {
 	char *backup = check_path("log.bak");
@@ -636,6 +647,8 @@ int main(void)
 		{ "a copy has what was truncated", a_copy_has_what_was_truncated },
 		{ "a large file may be truncated while it is read",
 		  a_large_file_may_be_truncated_while_it_is_read },
+		{ "a renamed file may begin like the new one",
+		  a_renamed_file_may_begin_like_the_new_one },
 		{ "a backup is no renamed file", a_backup_is_no_renamed_file },
 		{ "an old archive is not read", an_old_archive_is_not_read },
 		{ "what cannot be read is not passed over",
