@@ -81,8 +81,8 @@ struct adapter_batch {
 	size_t cursor_count, cursor_cap;
 	struct adapter_reject *reject;
 	size_t reject_count, reject_cap;
-	struct bus_buf rest; /* convert(): the input that remains; empty: all is converted */
-	bool more;	     /* read(): there is more to read at once */
+	struct bus_buf rest;	/* convert(): the input that remains; empty: all is converted */
+	bool more;		/* read(): there is more to read at once */
 	struct bus_outbox *box; /* the next two: where batch_stored() looks */
 	const char *input;
 };

@@ -218,9 +218,9 @@ static enum bus_code use_present(struct follow *follow, int fd, struct bus_err *
 static void await_file(struct follow *follow)
 {
 	const char *slash = strrchr(follow->path, '/');
-	char *directory = strndup(follow->path, slash ? (size_t)(slash - follow->path) + 1 : 0);
+	char *directory = slash ? strndup(follow->path, (size_t)(slash - follow->path) + 1) : NULL;
 
-	follow->is_begun = directory && (!*directory || access(directory, F_OK) == 0);
+	follow->is_begun = !directory || access(directory, F_OK) == 0;
 	if (follow->is_begun)
 		follow->skip_present = false; /* what comes into being from now on is new */
 	free(directory);

@@ -151,9 +151,11 @@ static enum bus_code walk(int fd, struct follow_position *at,
 	size_t have = 0, used, n;
 	uint64_t skipped = 0;
 	bool stop = false;
-	enum bus_code rc = buffer ? BUS_OK : nomem(err);
+	enum bus_code rc = BUS_OK;
 
 	memset(at, 0, sizeof(*at));
+	if (!buffer)
+		return nomem(err);
 	while (!rc && !stop) {
 		rc = read_at(fd, buffer + have, size - have, at->offset + skipped + have, &n, err);
 		if (!rc && !n)
@@ -236,10 +238,11 @@ enum bus_code follow_mark_is_copy(int fd, int other, uint64_t offset, struct bus
 	const size_t size = offset < CHUNK ? (size_t)offset : CHUNK;
 	char *bytes = malloc(2 * size + 1);
 	size_t have = 0, other_have = 0, same = 0;
-	enum bus_code rc = bytes ? BUS_OK : nomem(err);
+	enum bus_code rc;
 
-	if (!rc)
-		rc = read_at(fd, bytes, size, 0, &have, err);
+	if (!bytes)
+		return nomem(err);
+	rc = read_at(fd, bytes, size, 0, &have, err);
 	if (!rc)
 		rc = read_at(other, bytes + size, size, 0, &other_have, err);
 	while (!rc && same < have && same < other_have && bytes[same] == bytes[size + same])

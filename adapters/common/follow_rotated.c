@@ -240,6 +240,7 @@ static bool is_older(const struct stat *a, const struct stat *b)
 	       (a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec < b->st_mtim.tv_nsec);
 }
 
+/* cppcheck-suppress constParameter ; the type is visit's */
 /* Of those that are later than ours, the earliest; an archive somebody numbered is older. */
 static enum bus_code is_next(struct search *search, const char *suffix, int fd, struct bus_err *err)
 {
