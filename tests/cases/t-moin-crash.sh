@@ -111,3 +111,4 @@ jq -r .data.comment "$work/new" | sed 's/n=//' | sort -n | awk '$1 != NR' >"$wor
 	fail "$(wc -l <"$work/new") events of $lines lines; the first wrong ones: $(head -n 5 "$work/wrong" | tr '\n' ' ')"
 [ "$(count_rejects)" = 0 ] || fail "lines are refused"
 check_privacy
+check_schemas
