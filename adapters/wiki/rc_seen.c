@@ -63,11 +63,12 @@ static bool read_numbers(const char **text, const char *end, uint64_t *number, s
 		const char *begin = *text;
 
 		for (number[i] = 0; *text < end && **text >= '0' && **text <= '9'; (*text)++)
-			if (number[i] > INT64_MAX / 10 - 1)
+			if (number[i] > RECENTCHANGE_NUMBER_MAX)
 				return false;
 			else
 				number[i] = number[i] * 10 + (uint64_t)(**text - '0');
-		if (*text == begin || *text == end || **text != (i + 1 < count ? ' ' : '\n'))
+		if (*text == begin || number[i] > RECENTCHANGE_NUMBER_MAX || *text == end ||
+		    **text != (i + 1 < count ? ' ' : '\n'))
 			return false;
 		(*text)++;
 	}

@@ -34,7 +34,10 @@ struct rc_seen {
 	size_t count, cap;
 };
 
-/* Made all of zeros.  BUS_E_DATA: not what rc_seen_write() made. */
+/*
+ * Made all of zeros.  BUS_E_DATA: not what rc_seen_write() made; all that
+ * recentchange.h lets in can be read back.
+ */
 enum bus_code rc_seen_parse(struct rc_seen *seen, const char *text, size_t len,
 			    struct bus_err *err);
 void rc_seen_write(struct bus_buf *out, const struct rc_seen *seen);

@@ -8,7 +8,10 @@
 #include "json_read.h"
 #include "timestamp.h"
 
-enum { ROWS_MAX = 5000 }; /* what the API gives a bot at once */
+enum {
+	ROWS_MAX = 5000, /* what the API gives a bot at once */
+	SECOND_US = 1000000
+};
 
 /* Copies are made here; the first one that cannot be had is remembered. */
 struct reader {
@@ -23,13 +26,30 @@ static uint64_t number(const json_t *object, const char *name)
 	uint64_t n = 0;
 
 	if (json_is_integer(value) && json_integer_value(value) > 0)
-		return (uint64_t)json_integer_value(value);
+		n = (uint64_t)json_integer_value(value);
 	for (; digit && *digit; digit++) {
-		if (*digit < '0' || *digit > '9' || n > INT64_MAX / 10 - 1)
+		if (*digit < '0' || *digit > '9' || n > RECENTCHANGE_NUMBER_MAX)
 			return 0;
 		n = n * 10 + (uint64_t)(*digit - '0');
 	}
-	return n;
+	return n <= RECENTCHANGE_NUMBER_MAX ? n : 0;
+}
+
+static const char *text(const json_t *object, const char *name)
+{
+	return json_string_value(json_object_get(object, name));
+}
+
+/* RFC 3339; 0: it is none, or not of the years in which there are wikis. */
+static int64_t time_of(const json_t *object, const char *name)
+{
+	const char *when = text(object, name);
+	int64_t us = 0;
+
+	if (!when || !bus_time_parse(&us, when) || us < SECOND_US ||
+	    us / SECOND_US > RECENTCHANGE_TIME_MAX_S)
+		return 0;
+	return us;
 }
 
 /* PHP's true: true, 1, "1"; in formatversion 1 also "". */
@@ -38,11 +58,6 @@ static bool truth(const json_t *object, const char *name)
 	const json_t *value = json_object_get(object, name);
 
 	return json_is_true(value) || number(object, name) == 1;
-}
-
-static const char *text(const json_t *object, const char *name)
-{
-	return json_string_value(json_object_get(object, name));
 }
 
 static char *copy(struct reader *reader, const json_t *object, const char *name)
@@ -79,7 +94,7 @@ static void read_packet(struct reader *reader, struct recentchange *row, const j
 	uint64_t seconds = number(object, "timestamp");
 
 	row->id = number(object, "id");
-	row->time_us = seconds < INT64_MAX / 1000000 ? (int64_t)seconds * 1000000 : 0;
+	row->time_us = seconds <= RECENTCHANGE_TIME_MAX_S ? (int64_t)seconds * SECOND_US : 0;
 	row->namespace = namespace_of(object, "namespace");
 	row->revision = number(revision, "new");
 	row->old_revision = number(revision, "old");
@@ -114,11 +129,9 @@ static bool has_revert_tag(const json_t *tags)
 static void read_row(struct reader *reader, struct recentchange *row, const json_t *object)
 {
 	const json_t *params = json_object_get(object, "logparams");
-	const char *when = text(object, "timestamp");
 
 	row->id = number(object, "rcid");
-	if (!when || !bus_time_parse(&row->time_us, when))
-		row->time_us = 0;
+	row->time_us = time_of(object, "timestamp");
 	row->namespace = namespace_of(object, "ns");
 	row->revision = number(object, "revid");
 	row->old_revision = number(object, "old_revid");
@@ -218,10 +231,8 @@ static enum bus_code read_reply(struct reader *reader, struct recentchange_reply
 				const json_t *root, struct bus_err *err)
 {
 	const json_t *error = json_object_get(root, "error"), *query, *general;
-	const char *now = text(root, "curtimestamp");
 
-	if (now && !bus_time_parse(&reply->now_us, now))
-		reply->now_us = 0;
+	reply->now_us = time_of(root, "curtimestamp");
 	if (error) {
 		reply->error_code = copy(reader, error, "code");
 		reply->error_info = copy(reader, error, "info");

@@ -19,9 +19,13 @@
  *			includes/api/ApiQueryRecentChanges.php (extractRowInfo),
  *			with meta=siteinfo, ApiQuerySiteinfo.php (appendGeneralInfo)
  *
- * What is not there, or not of its type, is 0 or NULL.  What the wiki has hidden
+ * What is not there, not of its type, or out of these limits is 0 or NULL: a
+ * number is at least 1, a time too, in seconds since 1970.  What the wiki has hidden
  * (actionhidden, userhidden, commenthidden, suppressed) is as if it was not there.
  */
+#define RECENTCHANGE_NUMBER_MAX UINT64_C(999999999999999999)
+#define RECENTCHANGE_TIME_MAX_S INT64_C(253402300799) /* the last second of the year 9999 */
+
 enum recentchange_type {
 	RECENTCHANGE_OTHER, /* categorize, external, and what is not known yet */
 	RECENTCHANGE_EDIT,

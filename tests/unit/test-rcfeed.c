@@ -352,6 +352,70 @@ static void reads_the_cursor_it_wrote(void)
 	bus_buf_finish(&more);
 }
 
+/* What is let in at the extremes, and what is not. */
+static void reads_back_whatever_a_row_can_hold(void)
+{
+	static const char *const numbers[] = { "1",
+					       "999999999999999999",
+					       "1000000000000000000",
+					       "9223372036854775799",
+					       "9223372036854775807",
+					       "\"9223372036854775807\"",
+					       "\"18446744073709551615\"",
+					       "\"18446744073709551617\"",
+					       "-1",
+					       "0" };
+	static const char *const times[] = {
+		"0", "1", "1700000000", "253402300799", "253402300800", "9223372036854775807"
+	};
+	struct bus_buf text = BUS_BUF_INIT(10000);
+	struct rc_seen seen = { 0 }, again = { 0 };
+	struct recentchange row;
+	char datagram[400];
+	struct bus_err err;
+	size_t i, j;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		for (j = 0; j < sizeof(times) / sizeof(*times); j++) {
+			snprintf(datagram, sizeof(datagram),
+				 "{\"id\":%s,\"type\":\"edit\",\"title\":\"x\",\"timestamp\":%s,"
+				 "\"log_id\":%s,\"revision\":{\"new\":%s}}",
+				 numbers[i], times[j], numbers[i], numbers[i]);
+			CHECK_CODE(packet(&row, datagram, &err), BUS_OK, &err);
+			CHECK_CODE(rc_seen_add(&seen, &row, &err), BUS_OK, &err);
+			recentchange_finish(&row);
+		}
+	CHECK(seen.high == 999999999999999999);
+	rc_seen_settle(&seen, 0);
+	rc_seen_write(&text, &seen);
+	CHECK_CODE(rc_seen_parse(&again, text.p, text.len, &err), BUS_OK, &err);
+	CHECK(again.count == seen.count);
+	rc_seen_finish(&seen);
+	rc_seen_finish(&again);
+	bus_buf_finish(&text);
+}
+
+static void takes_no_time_before_1970_or_after_9999(void)
+{
+	static const char *const bad[] = { "1960-01-01T00:00:00Z", "1970-01-01T00:00:00Z",
+					   "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00" };
+	struct recentchange_reply got;
+	char text[400];
+	struct bus_err err;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		snprintf(text, sizeof(text),
+			 "{\"curtimestamp\":\"%s\",\"query\":{\"recentchanges\":[{\"type\":"
+			 "\"edit\","
+			 "\"title\":\"A\",\"rcid\":5,\"timestamp\":\"%s\"}]}}",
+			 bad[i], bad[i]);
+		CHECK_CODE(recentchange_reply(&got, text, strlen(text), &err), BUS_OK, &err);
+		CHECK_ROW(!got.count && got.without_id == 1 && !got.now_us, "%s", bad[i]);
+		recentchange_reply_finish(&got);
+	}
+}
+
 static void refuses_other_cursors(void)
 {
 	static const char *const bad[] = { "",	     "x",	   "1",		  "1 2",
@@ -645,6 +709,8 @@ static const struct check_test tests[] = {
 	{ "settles what is old", settles_what_is_old },
 	{ "keeps a limit", keeps_a_limit },
 	{ "reads the cursor it wrote", reads_the_cursor_it_wrote },
+	{ "reads back whatever a row can hold", reads_back_whatever_a_row_can_hold },
+	{ "takes no time before 1970 or after 9999", takes_no_time_before_1970_or_after_9999 },
 	{ "refuses other cursors", refuses_other_cursors },
 	{ "asks at once, and again until it is there", asks_at_once_and_again_until_it_is_there },
 	{ "asks once a second in a flood", asks_once_a_second_in_a_flood },
