@@ -11,8 +11,7 @@
 
 /* includes/Defines.php */
 enum { NS_USER = 2, NS_USER_TALK = 3, NS_FILE = 6 };
-enum { URL_MAX = 16 * 1024, TEXT_MAX = 64 * 1024 };
-enum { COMMENT_MAX = 8 * 1024 }; /* bytes, of which an event shows 500 characters */
+enum { URL_MAX = 16 * 1024 };
 
 static const struct {
 	const char *type, *action; /* action NULL: each */
@@ -106,9 +105,8 @@ static struct wiki_text after_colon(const char *title)
 	return text(colon && colon[1] ? colon + 1 : title);
 }
 
-/* What a row has, as the event has it; where it needs memory, the buffers'. */
-static void fill(struct wiki_change *change, const struct recentchange *row,
-		 struct bus_buf *comment, char id[32])
+/* What a row has, as the event has it. */
+static void fill(struct wiki_change *change, const struct recentchange *row, char id[32])
 {
 	change->engine = "mediawiki";
 	change->time_us = row->time_us;
@@ -129,30 +127,25 @@ static void fill(struct wiki_change *change, const struct recentchange *row,
 			snprintf(id, 32, "%" PRIu64, row->user_id);
 		change->user_id = text(id);
 	}
-	if (row->comment)
-		address_mask(comment, row->comment, strnlen(row->comment, COMMENT_MAX));
-	change->comment = (struct wiki_text){ comment->p, comment->len };
+	change->comment = text(row->comment);
 }
 
 enum bus_code rc_event_add(struct adapter_batch *batch, const struct adapter_context *ctx,
 			   const struct recentchange *row, enum wiki_kind kind,
 			   const struct rc_site *site, struct bus_err *err)
 {
-	struct bus_buf url = BUS_BUF_INIT(URL_MAX), comment = BUS_BUF_INIT(TEXT_MAX);
+	struct bus_buf url = BUS_BUF_INIT(URL_MAX);
 	struct wiki_change change = { .kind = kind };
 	char id[32] = "", raw[64];
 	enum bus_code rc;
 
-	fill(&change, row, &comment, id);
+	fill(&change, row, id);
 	if (!bus_conf_option(ctx->service, "url"))
 		write_url(&url, site, change.page);
 	if (url.len && !url.failed)
 		change.url = url.p;
 	snprintf(raw, sizeof(raw), "rcid %" PRIu64 "\n", row->id);
-	rc = comment.failed && !comment.over
-		     ? bus_fail(err, BUS_E_NOMEM, "rcfeed: out of memory")
-		     : wiki_event_add(batch, ctx, &change, 1, raw, strlen(raw), err);
+	rc = wiki_event_add(batch, ctx, &change, 1, raw, strlen(raw), err);
 	bus_buf_finish(&url);
-	bus_buf_finish(&comment);
 	return rc;
 }

@@ -2,8 +2,10 @@
 
 #include "adapters/wiki/rcfeed_private.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "adapters/common/batch.h"
-#include "adapters/wiki/address.h"
 
 enum {
 	HEARD_MAX = 4000,      /* rows kept */
@@ -25,35 +27,37 @@ static void count_lost(struct rcfeed *feed, uint64_t id)
 enum bus_code rcfeed_believe(struct rcfeed *feed, const struct recentchange *row, size_t len,
 			     struct adapter_batch *batch, struct bus_err *err)
 {
-	struct bus_buf masked = BUS_BUF_INIT(RCFEED_DATAGRAM_MAX * (size_t)4);
+	static const char *const type[] = {
+		[RECENTCHANGE_OTHER] = "other",
+		[RECENTCHANGE_EDIT] = "edit",
+		[RECENTCHANGE_NEW] = "new",
+		[RECENTCHANGE_LOG] = "log",
+	};
 	enum bus_code rc;
+	char kept[100];
+	int n;
 
 	if (!rc_seen_is_new(&feed->seen, row))
 		return BUS_OK;
 	count_lost(feed, row->id);
-	address_mask(&masked, feed->datagram, len);
-	rc = bus_buf_check(&masked, "rcfeed: a datagram", err);
-	if (!rc)
-		rc = rcfeed_announce(feed, row, masked.p, masked.len, batch, err);
+	n = snprintf(kept, sizeof(kept), "rcid %" PRIu64 ", %s, %zu bytes\n", row->id,
+		     type[row->type], len);
+	rc = rcfeed_announce(feed, row, kept, (size_t)n, batch, err);
 	if (!rc)
 		rc = rc_seen_add(&feed->seen, row, err);
 	rc_seen_forget(&feed->seen, HEARD_MAX);
-	bus_buf_finish(&masked);
 	return rc;
 }
 
+/* Where an address begins can be told in no text that is not understood. */
 enum bus_code rcfeed_keep_bad(struct rcfeed *feed, size_t len, const struct bus_err *why,
 			      struct adapter_batch *batch, struct bus_err *err)
 {
-	struct bus_buf masked = BUS_BUF_INIT(RCFEED_DATAGRAM_MAX * (size_t)4);
-	enum bus_code rc;
+	char kept[100];
+	int n;
 
 	if (feed->kept++ >= REJECTS_A_MINUTE)
 		return BUS_OK;
-	address_mask(&masked, feed->datagram, len);
-	rc = bus_buf_check(&masked, "rcfeed: a datagram", err);
-	if (!rc)
-		rc = batch_reject(batch, masked.p ? masked.p : "", masked.len, why, err);
-	bus_buf_finish(&masked);
-	return rc;
+	n = snprintf(kept, sizeof(kept), "%zu bytes\n", len);
+	return batch_reject(batch, kept, (size_t)n, why, err);
 }

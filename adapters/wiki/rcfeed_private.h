@@ -52,7 +52,11 @@ void rcfeed_begin_scan(struct rcfeed *feed, bool full);
 enum bus_code rcfeed_ask(struct rcfeed *feed, bool is_new_minute, struct adapter_batch *batch,
 			 struct bus_err *err);
 
-/* A datagram of len bytes in feed->datagram: understood, and not. */
+/*
+ * A datagram of len bytes: understood, and not.  Of one that gives no event are
+ * kept its id and type, as far as known, and its length, and none of its bytes:
+ * they have addresses, behind escapes too ("\\u00ab192.0.2.1").
+ */
 enum bus_code rcfeed_believe(struct rcfeed *feed, const struct recentchange *row, size_t len,
 			     struct adapter_batch *batch, struct bus_err *err);
 enum bus_code rcfeed_keep_bad(struct rcfeed *feed, size_t len, const struct bus_err *why,

@@ -5,14 +5,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include <arpa/inet.h>
-
 #include "adapters/common/batch.h"
 #include "adapters/common/text.h"
+#include "adapters/wiki/address.h"
 #include "event.h"
 #include "json.h"
 
-enum { COMMENT_MAX = 500 }; /* characters: MediaWiki's limit; MoinMoin's is 201 */
+/* Characters: MediaWiki's limit (MoinMoin's is 201), and so many that none behind them is shown,
+ * however much is masked. */
+enum { COMMENT_MAX = 500, COMMENT_READ = 4000 };
 
 const char *const wiki_kind_type[WIKI_KIND_COUNT] = {
 	[WIKI_PAGE_CREATE] = "page.create",
@@ -38,26 +39,9 @@ static const char *const words_of[WIKI_KIND_COUNT] = {
 };
 
 /* MediaWiki's name for who is not logged in; "<wiki>>" before it: imported from there. */
-static bool is_address(struct wiki_text name)
-{
-	unsigned char address[sizeof(struct in6_addr)];
-	const char *prefix = name.len ? memrchr(name.p, '>', name.len) : NULL;
-	char text[INET6_ADDRSTRLEN];
-
-	if (prefix) {
-		name.len -= (size_t)(prefix + 1 - name.p);
-		name.p = prefix + 1;
-	}
-	if (!name.len || name.len >= sizeof(text))
-		return false;
-	memcpy(text, name.p, name.len);
-	text[name.len] = '\0';
-	return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
-}
-
 static bool has_user(const struct wiki_change *change)
 {
-	return change->user.len && !is_address(change->user);
+	return change->user.len && !address_in(change->user.p, change->user.len);
 }
 
 static bool is_edit(const struct wiki_change *change)
@@ -118,6 +102,21 @@ static void write_text(struct bus_json *js, const char *name, struct wiki_text t
 		bus_json_bytes(js, name, text.p, text.len);
 }
 
+/* Addresses are masked before it is cut, where half of one would stay. */
+static void write_comment(struct bus_buf *out, struct wiki_text comment, size_t max)
+{
+	struct bus_buf line = BUS_BUF_INIT(16 * 1024), masked = BUS_BUF_INIT(64 * 1024);
+
+	text_line(&line, comment.p, comment.len, COMMENT_READ);
+	if (line.p)
+		address_mask(&masked, line.p, line.len);
+	if (masked.p)
+		text_line(out, masked.p, masked.len, max);
+	out->failed = out->failed || line.failed || masked.failed;
+	bus_buf_finish(&line);
+	bus_buf_finish(&masked);
+}
+
 static void write_number(struct bus_json *js, const char *name, uint64_t number)
 {
 	if (number)
@@ -132,7 +131,7 @@ void wiki_event_write(struct bus_buf *out, const struct wiki_change *change,
 	struct wiki_text shown;
 
 	if (comment_characters)
-		text_line(&comment, change->comment.p, change->comment.len, comment_characters);
+		write_comment(&comment, change->comment, comment_characters);
 	shown = (struct wiki_text){ comment.p, comment.len };
 	bus_json_open(&js, NULL, '{');
 	write_summary(&js, change, shown);

@@ -43,10 +43,10 @@ struct wiki_change {
 	struct wiki_text old_page; /* of a rename, and needed there */
 	struct wiki_text file;	   /* of an attachment, and needed there */
 	struct wiki_text user_id;
-	struct wiki_text user; /* an IP address is left out: it is no name */
-	struct wiki_text comment;
-	const char *url; /* NULL: from the service's template, option url */
-	bool minor, bot; /* where true */
+	struct wiki_text user;	  /* left out where it has an address: that is no name */
+	struct wiki_text comment; /* addresses in it are masked */
+	const char *url;	  /* NULL: from the service's template, option url */
+	bool minor, bot;	  /* where true */
 };
 
 /*

@@ -10,7 +10,7 @@
 #include "adapters/wiki/rc_event.h"
 #include "adapters/wiki/rc_hints.h"
 #include "adapters/wiki/rc_seen.h"
-#include "adapters/wiki/rcfeed_socket.h"
+#include "adapters/wiki/rcfeed_private.h"
 #include "adapters/wiki/recentchange.h"
 #include "check.h"
 
@@ -614,6 +614,45 @@ static void writes_events_without_addresses(void)
 	free(data);
 }
 
+static void keeps_no_bytes_of_datagrams(void)
+{
+	static const char *const bad[] = {
+		"{\"type\":\"edit\",\"comment\":\"\\u00ab192.0.2.77\\u00bb\",\"title\":",
+		"{\"type\":\"edit\",\"comment\":\"a\\n198.51.100.9\",\"title\":",
+		"{\"type\":\"edit\",\"comment\":\"a\\t2001:db8::9\",\"title\":",
+	};
+	static struct rcfeed feed; /* it is large */
+	struct adapter_batch batch;
+	struct recentchange row;
+	struct bus_err why, err;
+	size_t i;
+
+	batch_init(&batch);
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		const size_t len = strlen(bad[i]);
+		char whole[200];
+
+		memcpy(feed.datagram, bad[i], len);
+		CHECK_CODE(recentchange_packet(&row, feed.datagram, len, &why), BUS_E_DATA, &why);
+		CHECK_CODE(rcfeed_keep_bad(&feed, len, &why, &batch, &err), BUS_OK, &err);
+		snprintf(whole, sizeof(whole), "%s\"\",\"id\":%zu}", bad[i], i + 1);
+		memcpy(feed.datagram, whole, strlen(whole));
+		CHECK_CODE(packet(&row, whole, &err), BUS_OK, &err);
+		CHECK_CODE(rcfeed_believe(&feed, &row, strlen(whole), &batch, &err), BUS_OK, &err);
+		recentchange_finish(&row);
+	}
+	CHECK_NEED(batch.reject_count == 6);
+	for (i = 0; i < batch.reject_count; i++)
+		CHECK_ROW(batch.reject[i].raw.len < 40 &&
+				  !memmem(batch.reject[i].raw.p, batch.reject[i].raw.len,
+					  "::", 2) &&
+				  !memchr(batch.reject[i].raw.p, '.', batch.reject[i].raw.len),
+			  "row %zu", i);
+	CHECK(memcmp(batch.reject[1].raw.p, "rcid 1, edit, ", 14) == 0);
+	rc_seen_finish(&feed.seen);
+	batch_finish(&batch);
+}
+
 /* -- where to -- */
 
 static void checks_the_urls_it_may_ask(void)
@@ -716,6 +755,7 @@ static const struct check_test tests[] = {
 	{ "asks once a second in a flood", asks_once_a_second_in_a_flood },
 	{ "knows what rows mean", knows_what_rows_mean },
 	{ "writes events without addresses", writes_events_without_addresses },
+	{ "keeps no bytes of datagrams", keeps_no_bytes_of_datagrams },
 	{ "checks the urls it may ask", checks_the_urls_it_may_ask },
 	{ "opens a socket only where it may", opens_a_socket_only_where_it_may },
 	{ "understands the samples of Wikimedia", understands_the_wikimedia_samples },

@@ -411,7 +411,7 @@ static void writes_what_the_schemas_say(void)
 static void an_address_is_no_user(void)
 {
 	static const char *const address[] = { "192.0.2.7", "2001:DB8:0:0:0:0:0:1", "2001:db8::1",
-					       "de>192.0.2.7" };
+					       "de>192.0.2.7", "192.0.2.7 (really)" };
 	struct wiki_change change = { .kind = WIKI_PAGE_EDIT, .engine = "mediawiki", .page = "A" };
 	size_t i;
 
@@ -420,10 +420,27 @@ static void an_address_is_no_user(void)
 		check_data(&change, NULL,
 			   "{\"summary\":\"A: edited\",\"engine\":\"mediawiki\",\"page\":\"A\"}");
 	}
-	change.user = text("192.0.2.7 (really)");
+}
+
+static void addresses_in_comments_are_masked(void)
+{
+	struct wiki_change change = { .kind = WIKI_PAGE_EDIT, .engine = "moinmoin", .page = "A" };
+	struct bus_buf out = BUS_BUF_INIT(10000);
+	char comment[600];
+
+	change.comment = text("\xc2\xab"
+			      "192.0.2.7\xc2\xbb\n198.51.100.9\t2001:db8::9");
 	check_data(&change, NULL,
-		   "{\"summary\":\"A: edited by 192.0.2.7 (really)\",\"engine\":\"mediawiki\","
-		   "\"page\":\"A\",\"user\":\"192.0.2.7 (really)\"}");
+		   "{\"summary\":\"A: edited: \xc2\xab(address)\xc2\xbb (address) (address)\","
+		   "\"engine\":\"moinmoin\",\"page\":\"A\","
+		   "\"comment\":\"\xc2\xab(address)\xc2\xbb (address) (address)\"}");
+	memset(comment, ' ', sizeof(comment));
+	comment[0] = 'x';
+	snprintf(comment + 490, sizeof(comment) - 490, "192.0.2.7 and 198.51.100.9");
+	change.comment = text(comment);
+	wiki_event_write(&out, &change, 500, NULL);
+	CHECK(!memmem(out.p, out.len, "192", 3));
+	bus_buf_finish(&out);
 }
 
 /* How long the comment is that an event of at most so many bytes has; -1: no event. */
@@ -485,6 +502,7 @@ static const struct check_test tests[] = {
 	{ "tells deletions from edits", tells_deletions_from_edits },
 	{ "writes what the schemas say", writes_what_the_schemas_say },
 	{ "an address is no user", an_address_is_no_user },
+	{ "addresses in comments are masked", addresses_in_comments_are_masked },
 	{ "what is too large goes with less", what_is_too_large_goes_with_less },
 	{ NULL, NULL },
 };
