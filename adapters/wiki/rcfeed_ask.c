@@ -12,9 +12,11 @@
 #include "timestamp.h"
 
 enum {
-	LATE_S = 600,	 /* so long after its time a row may appear */
-	QUICK_S = 5,	 /* how far back a question looks where nothing is amiss */
-	SEEN_MAX = 20000 /* rows kept */
+	LATE_S = 600,	  /* so long after its time a row may appear */
+	QUICK_S = 5,	  /* how far back a question looks where nothing is amiss */
+	SEEN_MAX = 20000, /* rows kept */
+	HOLD_MS = 60 * 1000,
+	RESCAN_US = 60 * 1000 * 1000
 };
 
 static enum bus_code learn_site(struct rcfeed *feed, const struct recentchange_reply *reply,
@@ -86,6 +88,19 @@ static enum bus_code take_rows(struct rcfeed *feed, const struct recentchange_re
 	return rc;
 }
 
+/* The list is in the order of time and id, so each page ends behind the one before. */
+static bool is_further(struct scan *scan, const struct recentchange_reply *reply)
+{
+	const struct recentchange *last = reply->count ? &reply->row[reply->count - 1] : NULL;
+
+	if (!last || last->time_us < scan->last_us ||
+	    (last->time_us == scan->last_us && last->id <= scan->last_id))
+		return false;
+	scan->last_us = last->time_us;
+	scan->last_id = last->id;
+	return true;
+}
+
 /* More pages follow: what they begin with is as far as we are. */
 static enum bus_code go_on(struct rcfeed *feed, struct recentchange_reply *reply,
 			   struct bus_err *err)
@@ -94,10 +109,11 @@ static enum bus_code go_on(struct rcfeed *feed, struct recentchange_reply *reply
 	const int64_t late_s = scan->begin_s - LATE_S;
 	int64_t far_s;
 
-	if (!reply->count ||
-	    (scan->continuation && strcmp(scan->continuation, reply->continuation) == 0))
+	if (!is_further(scan, reply)) {
+		watch_hold(feed->watch, HOLD_MS);
 		return bus_fail(err, BUS_E_UNAVAILABLE, "the API's list of changes does not go on");
-	far_s = reply->row[reply->count - 1].time_us / 1000000;
+	}
+	far_s = scan->last_us / 1000000;
 	far_s = far_s < late_s ? far_s : late_s;
 	if (scan->is_full && !feed->is_baseline && far_s > feed->seen.settled_s)
 		rc_seen_settle(&feed->seen, far_s);
@@ -120,7 +136,20 @@ void rcfeed_begin_scan(struct rcfeed *feed, bool full)
 	}
 	feed->scan.is_on = true;
 	feed->scan.is_full = full;
+	feed->scan.last_us = 0;
+	feed->scan.last_id = 0;
 	feed->scan.from_s = from_s;
+}
+
+/* Once a minute, should the clock go back again and again; the next minute begins there too. */
+static bool may_rescan(struct rcfeed *feed)
+{
+	const int64_t now_us = bus_time_mono();
+
+	if (feed->rescan_us && now_us - feed->rescan_us < RESCAN_US)
+		return false;
+	feed->rescan_us = now_us;
+	return true;
 }
 
 static void end_scan(struct rcfeed *feed)
@@ -133,11 +162,13 @@ static void end_scan(struct rcfeed *feed)
 	scan->is_on = false;
 	free(scan->continuation);
 	scan->continuation = NULL;
+	if (!scan->is_full)
+		return;
 	/* where the wiki's clock was set back, first all from there on; less is only its servers */
-	if (scan->is_full && late_s < scan->from_s - LATE_S / 2)
-		rcfeed_begin_scan(feed, true);
-	else if (scan->is_full)
+	if (late_s >= scan->from_s - LATE_S / 2)
 		rc_seen_settle(&feed->seen, late_s > scan->from_s ? late_s : scan->from_s);
+	else if (may_rescan(feed))
+		rcfeed_begin_scan(feed, true);
 }
 
 static enum bus_code read_page(struct rcfeed *feed, struct adapter_batch *batch,

@@ -19,6 +19,8 @@ struct scan {
 	bool is_full; /* from the settled time on: after it, more is settled */
 	int64_t from_s;
 	int64_t begin_s; /* the wiki's clock at its first page */
+	int64_t last_us; /* the row with which the page before ended */
+	uint64_t last_id;
 	char *continuation;
 };
 
@@ -34,6 +36,7 @@ struct rcfeed {
 	struct scan scan;
 	int64_t newest_s, wiki_now_s; /* of the rows; its clock; 0: not known */
 	int64_t minute_us;	      /* when the last minute began */
+	int64_t rescan_us;	      /* when the wiki's clock was found set back; 0: never */
 	char *server, *article_path;
 	uint64_t bad, lost, kept; /* datagrams of this minute */
 	bool has_said_private;

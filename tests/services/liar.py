@@ -2,7 +2,7 @@
 """An HTTP server that answers as no API should.
 
 usage: liar.py PORT KIND [CERTIFICATE]
-       KIND: busy, maxlag, redirect, html, huge, deep, loop, timeless, slow; or a file with its clock
+       KIND: busy, maxlag, redirect, html, huge, deep, loop, endless, back, timeless, slow; or a file with its clock
        in the first line, and in the others time and rcid of a change
 
 Prints "ready", and the time of each request.
@@ -31,6 +31,17 @@ replies = {
 }
 
 
+def endless(count):
+    """The same row again and again, with another continuation each time."""
+    return 200, json.dumps(dict(good, **{"continue": {"rccontinue": f"1|{count}", "continue": "-||"}}))
+
+
+def back(count):
+    """A clock that goes back by 700 seconds each time."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(1795366880 - 700 * count))
+    return 200, json.dumps({"curtimestamp": now, "query": {"recentchanges": []}})
+
+
 def from_file(name, path):
     query = urllib.parse.parse_qs(urllib.parse.urlparse(path).query)
     with open(name, encoding="ascii") as lines:
@@ -41,9 +52,15 @@ def from_file(name, path):
 
 
 class Liar(http.server.BaseHTTPRequestHandler):
+    count = 0
+
     def do_GET(self):
         print(time.time(), flush=True)
-        status, body = replies.get(kind) or from_file(kind, self.path)
+        Liar.count += 1
+        if kind in ("endless", "back"):
+            status, body = {"endless": endless, "back": back}[kind](Liar.count)
+        else:
+            status, body = replies.get(kind) or from_file(kind, self.path)
         self.send_response(status)
         self.send_header("Retry-After", "6")
         self.send_header("Location", "file:///etc/passwd")

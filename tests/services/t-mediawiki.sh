@@ -445,6 +445,7 @@ try_lie deep 'not JSON'
 try_lie timeless 'what time it is'
 try_lie slow 'timed out'
 try_lie loop 'does not go on'
+try_lie endless 'does not go on'
 openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost -days 2 \
 	-keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
 cat "$work/key.pem" "$work/cert.pem" >"$work/both.pem"
@@ -504,6 +505,18 @@ wait "$watcher" || fail "exit status $?"
 watcher=
 [ $(($(date +%s) - began)) -le 5 ] || fail "it waits for $(($(date +%s) - began)) s"
 stop $liar
+
+note "what has no end is not asked for without one"
+for kind in endless back; do
+	rm -rf "$work/state"
+	lie $kind
+	start
+	await 20 grep -q '[.]' "$work/lies" || fail "it does not ask"
+	sleep 5
+	halt
+	stop $liar
+	[ "$(grep -c '[.]' "$work/lies")" -le 5 ] || fail "$kind: $(grep -c '[.]' "$work/lies") requests in 5 s"
+done
 
 note "Retry-After is kept"
 rm -rf "$work/state"
