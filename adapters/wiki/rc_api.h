@@ -10,7 +10,7 @@
  * Questions to MediaWiki's api.php about its recent changes, each answered
  * within HTTP_MS (http_get.h).
  */
-enum { RC_API_REPLY_MAX = 16 * 1024 * 1024 }; /* bytes; $wgAPIMaxResultSize is 8 MiB */
+enum { RC_API_REPLY_MAX = 8 * 1024 * 1024 }; /* bytes, as $wgAPIMaxResultSize; most have 300 kB */
 
 struct rc_api;
 

@@ -9,7 +9,8 @@
 #include "timestamp.h"
 
 enum {
-	ROWS_MAX = 5000, /* what the API gives a bot at once */
+	ROWS_MAX = 500,	    /* what the API is asked for */
+	VALUES_MAX = 60000, /* of JSON in a reply: a row has 30 or so */
 	SECOND_US = 1000000
 };
 
@@ -247,6 +248,22 @@ static enum bus_code read_reply(struct reader *reader, struct recentchange_reply
 	return read_rows(reader, reply, json_object_get(query, "recentchanges"), err);
 }
 
+/* An empty list is two bytes, and a hundred when it is read: so they are counted before. */
+static bool has_too_many_values(const char *bytes, size_t len)
+{
+	size_t i, values = 0;
+	bool is_text = false;
+
+	for (i = 0; i < len && values <= VALUES_MAX; i++)
+		if (bytes[i] == '"')
+			is_text = !is_text;
+		else if (is_text && bytes[i] == '\\')
+			i++;
+		else if (!is_text && (bytes[i] == '[' || bytes[i] == '{' || bytes[i] == ','))
+			values++;
+	return values > VALUES_MAX;
+}
+
 enum bus_code recentchange_reply(struct recentchange_reply *ret, const char *bytes, size_t len,
 				 struct bus_err *err)
 {
@@ -255,6 +272,8 @@ enum bus_code recentchange_reply(struct recentchange_reply *ret, const char *byt
 	json_t *root = NULL;
 	enum bus_code rc;
 
+	if (has_too_many_values(bytes, len))
+		return bus_fail(err, BUS_E_DATA, "its reply has more than %d values", VALUES_MAX);
 	/* one odd comment must not stop all others, so NUL is let in, and ends a text */
 	rc = bus_json_read(&root, bytes, len, JSON_ALLOW_NUL, BUS_E_DATA, err);
 	if (rc == BUS_E_DATA)

@@ -73,7 +73,7 @@ struct recentchange_reply {
  */
 enum bus_code recentchange_packet(struct recentchange *ret, const char *bytes, size_t len,
 				  struct bus_err *err);
-/* BUS_E_DATA: not a reply of the API. */
+/* BUS_E_DATA: not a reply of the API, or one of more rows, or values, than are asked for. */
 enum bus_code recentchange_reply(struct recentchange_reply *ret, const char *bytes, size_t len,
 				 struct bus_err *err);
 

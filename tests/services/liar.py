@@ -2,7 +2,7 @@
 """An HTTP server that answers as no API should.
 
 usage: liar.py PORT KIND [CERTIFICATE]
-       KIND: busy, maxlag, redirect, html, huge, deep, loop, endless, back, timeless, slow; or a file with its clock
+       KIND: busy, maxlag, redirect, html, huge, deep, many, loop, endless, back, timeless, slow; or a file with its clock
        in the first line, and in the others time and rcid of a change
 
 Prints "ready", and the time of each request.
@@ -25,6 +25,7 @@ replies = {
     "html": (200, "<html>Fatal error</html>"),
     "huge": (200, "[" + " " * (20 << 20)),
     "deep": (200, '{"a":' * 100000),
+    "many": (200, '{"a":[' + "[]," * (2 << 20) + "0]}"),
     "loop": (200, json.dumps(good)),
     "timeless": (200, json.dumps({"query": {"recentchanges": []}})),
     "slow": (200, ""),

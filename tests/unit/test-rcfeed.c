@@ -258,6 +258,32 @@ static void reads_errors_and_refuses_what_is_no_reply(void)
 			  "%s", bad[i]);
 }
 
+static void reads_no_more_values_than_are_asked_for(void)
+{
+	struct bus_buf text = BUS_BUF_INIT(8 * 1024 * 1024);
+	struct recentchange_reply got;
+	struct bus_err err;
+	size_t i;
+
+	/* what is in a text is no value */
+	bus_buf_puts(&text, "{\"query\":{\"recentchanges\":[{\"type\":\"edit\"," ROW
+			    ",\"rcid\":5,\"comment\":\"\\\"");
+	for (i = 0; i < 70000; i++)
+		bus_buf_puts(&text, "[,{\\\"\\\\");
+	bus_buf_puts(&text, "\"}]}}");
+	CHECK_CODE(recentchange_reply(&got, text.p, text.len, &err), BUS_OK, &err);
+	CHECK(got.count == 1);
+	recentchange_reply_finish(&got);
+	bus_buf_clear(&text);
+	bus_buf_puts(&text, "{\"query\":{\"recentchanges\":[]},\"x\":[");
+	for (i = 0; i < 70000; i++)
+		bus_buf_puts(&text, "[],");
+	bus_buf_puts(&text, "0]}");
+	CHECK_CODE(recentchange_reply(&got, text.p, text.len, &err), BUS_E_DATA, &err);
+	CHECK_TEXT(err.text, "its reply has more than 60000 values");
+	bus_buf_finish(&text);
+}
+
 /* -- what is new -- */
 
 static struct recentchange change(uint64_t id, int64_t time_s)
@@ -744,6 +770,7 @@ static const struct check_test tests[] = {
 	  does_not_repeat_addresses_in_its_complaints },
 	{ "reads replies as the API gives them", reads_replies_as_the_api_gives_them },
 	{ "reads errors, and refuses what is no reply", reads_errors_and_refuses_what_is_no_reply },
+	{ "reads no more values than are asked for", reads_no_more_values_than_are_asked_for },
 	{ "knows what was seen, in any order", knows_what_was_seen_in_any_order },
 	{ "settles what is old", settles_what_is_old },
 	{ "keeps a limit", keeps_a_limit },
