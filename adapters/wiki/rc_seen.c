@@ -28,9 +28,10 @@ static bool has_row(const struct rc_seen *seen, const struct rc_seen_row *row)
 
 	for (i = seen->count; i-- > 0;) {
 		other = &seen->row[i];
-		if ((row->id && other->id == row->id) ||
-		    (row->revision && other->revision == row->revision) ||
-		    (row->log_id && other->log_id == row->log_id))
+		if (other->time_s == row->time_s &&
+		    ((row->id && other->id == row->id) ||
+		     (row->revision && other->revision == row->revision) ||
+		     (row->log_id && other->log_id == row->log_id)))
 			return true;
 	}
 	return false;
@@ -123,9 +124,21 @@ bool rc_seen_is_new(const struct rc_seen *seen, const struct recentchange *chang
 	return (row.time_s >= seen->settled_s || row.id > seen->high) && !has_row(seen, &row);
 }
 
+bool rc_seen_has(const struct rc_seen *seen, const struct recentchange *change)
+{
+	const struct rc_seen_row row = row_of(change);
+
+	return has_row(seen, &row);
+}
+
 bool rc_seen_has_id(const struct rc_seen *seen, uint64_t id)
 {
-	return has_row(seen, &(struct rc_seen_row){ .id = id });
+	size_t i;
+
+	for (i = seen->count; i-- > 0;)
+		if (seen->row[i].id == id)
+			return true;
+	return false;
 }
 
 enum bus_code rc_seen_add(struct rc_seen *seen, const struct recentchange *change,

@@ -19,7 +19,8 @@
  * where the wiki's clock was set back, if its number is higher than any before.
  *
  * rebuildrecentchanges.php gives all rows new numbers; so a row is also known
- * by its revision or log entry.
+ * by its revision or log entry.  All three are given again when the wiki's database
+ * was restored from a copy: a row of another time is another row.
  */
 struct rc_seen_row {
 	uint64_t id;
@@ -44,6 +45,7 @@ void rc_seen_write(struct bus_buf *out, const struct rc_seen *seen);
 void rc_seen_finish(struct rc_seen *seen);
 
 bool rc_seen_is_new(const struct rc_seen *seen, const struct recentchange *change);
+bool rc_seen_has(const struct rc_seen *seen, const struct recentchange *change);
 bool rc_seen_has_id(const struct rc_seen *seen, uint64_t id);
 /* Nothing if it is there already. */
 enum bus_code rc_seen_add(struct rc_seen *seen, const struct recentchange *change,

@@ -140,8 +140,10 @@ static enum bus_code take_datagram(struct rcfeed *feed, size_t len, struct adapt
 	}
 	if (!feed->api)
 		rc = rcfeed_believe(feed, &row, len, batch, err);
-	else if (row.type != RECENTCHANGE_OTHER && !rc_seen_has_id(&feed->seen, row.id))
-		rc_hints_add(&feed->hints, row.id, bus_time_mono());
+	else if (row.type != RECENTCHANGE_OTHER && !rc_seen_has(&feed->seen, &row))
+		/* a number that is given again does not tell when its row is there */
+		rc_hints_add(&feed->hints, rc_seen_has_id(&feed->seen, row.id) ? 0 : row.id,
+			     bus_time_mono());
 	recentchange_finish(&row);
 	return rc;
 }

@@ -492,6 +492,12 @@ look 1 09:00:06
 row 12:05:00 10		# and right again
 look 1 12:05:00
 look 0 12:30:00
+row 12:29:00 11
+row 12:29:10 12
+look 2 12:30:01
+sed -i 's/12:29:10Z 12$/12:29:50Z 12/' "$rows"	# restored from a copy, it gives its numbers again
+look 1 12:30:02
+look 0 12:30:03
 stop $liar
 
 note "told to end, it does not wait for an answer"

@@ -325,6 +325,28 @@ static void knows_what_was_seen_in_any_order(void)
 	rc_seen_finish(&seen);
 }
 
+/* The wiki's database was restored from a copy: it gives its numbers again. */
+static void takes_a_number_of_another_time_for_another_row(void)
+{
+	struct rc_seen seen = { 0 };
+	struct recentchange log = {
+		.id = 9, .type = RECENTCHANGE_LOG, .log_id = 4, .time_us = 100 * SECOND
+	};
+	struct recentchange other = { .id = 10, .time_us = 100 * SECOND }; /* without a revision */
+
+	add(&seen, change(8, 100));
+	add(&seen, log);
+	add(&seen, other);
+	CHECK(!is_new(&seen, change(8, 100)) && is_new(&seen, change(8, 145)));
+	CHECK(!is_new(&seen, log) && !is_new(&seen, other));
+	log.time_us = other.time_us = 145 * SECOND;
+	CHECK(is_new(&seen, log) && is_new(&seen, other));
+	CHECK(!rc_seen_has(&seen, &other) && rc_seen_has_id(&seen, 10));
+	add(&seen, change(8, 145));
+	CHECK(seen.count == 4 && !is_new(&seen, change(8, 145)));
+	rc_seen_finish(&seen);
+}
+
 static void settles_what_is_old(void)
 {
 	struct rc_seen seen = { 0 };
@@ -772,6 +794,8 @@ static const struct check_test tests[] = {
 	{ "reads errors, and refuses what is no reply", reads_errors_and_refuses_what_is_no_reply },
 	{ "reads no more values than are asked for", reads_no_more_values_than_are_asked_for },
 	{ "knows what was seen, in any order", knows_what_was_seen_in_any_order },
+	{ "takes a number of another time for another row",
+	  takes_a_number_of_another_time_for_another_row },
 	{ "settles what is old", settles_what_is_old },
 	{ "keeps a limit", keeps_a_limit },
 	{ "reads the cursor it wrote", reads_the_cursor_it_wrote },
