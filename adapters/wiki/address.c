@@ -86,6 +86,20 @@ bool address_in(const char *text, size_t len)
 	return false;
 }
 
+bool address_is_part(const char *title, size_t len)
+{
+	size_t i, n;
+
+	for (i = 1; i < len; i++) {
+		if (title[i - 1] != ':' && title[i - 1] != '/')
+			continue;
+		n = address_at(title, len, i);
+		if (n && (i + n == len || title[i + n] == '/'))
+			return true;
+	}
+	return false;
+}
+
 void address_mask(struct bus_buf *out, const char *text, size_t len)
 {
 	size_t i = 0, n;

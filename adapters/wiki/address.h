@@ -16,6 +16,12 @@
  */
 bool address_in(const char *text, size_t len);
 
+/*
+ * The title of a page or subpage that is named after an address: all of what is
+ * between a colon or slash and a slash or its end ("Benutzer:192.0.2.1/Draft").
+ */
+bool address_is_part(const char *title, size_t len);
+
 /* Appends text with "(address)" for each of them. */
 void address_mask(struct bus_buf *out, const char *text, size_t len);
 

@@ -52,8 +52,9 @@ static bool names_an_address(const struct recentchange *row)
 {
 	if (row->target && (is_address(row->title) || is_address(row->target)))
 		return true;
-	return (row->namespace == NS_USER || row->namespace == NS_USER_TALK) &&
-	       is_address(row->title);
+	if (row->namespace == NS_USER || row->namespace == NS_USER_TALK)
+		return is_address(row->title);
+	return address_is_part(row->title, strlen(row->title)); /* extensions have more of them */
 }
 
 enum rc_meaning rc_event_meaning(const struct recentchange *row, enum wiki_kind *ret)

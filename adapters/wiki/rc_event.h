@@ -25,8 +25,9 @@
  * An attachment's page is its File: page, its file the rest of that name.
  *
  * Who edits without an account has an address for a name: that name is left
- * out, addresses in comments are masked, and changes of pages in the namespaces
- * User and User talk that have an address in their name are not announced.
+ * out, addresses in comments are masked, and not announced are changes of pages
+ * in the namespaces User and User talk that have an address in their name, of
+ * others that are named after one (address_is_part()), and moves that name one.
  */
 enum rc_meaning {
 	RC_MEANING_NOTHING,

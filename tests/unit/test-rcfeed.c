@@ -578,6 +578,13 @@ static void knows_what_rows_mean(void)
 		{ EDIT(3, "User talk:192.0.2.1"), PRIVATE },
 		{ EDIT(2, "User:2001:DB8::1/draft"), PRIVATE },
 		{ EDIT(0, "192.0.2.1"), WIKI_PAGE_EDIT },
+		{ EDIT(200, "Benutzer:192.0.2.3"), PRIVATE },
+		{ EDIT(200, "Benutzer:192.0.2.3/Entwurf"), PRIVATE },
+		{ EDIT(200, "Benutzer:2001:DB8:0:0:0:0:0:1"), PRIVATE },
+		{ EDIT(-1, "Special:Contributions/192.0.2.44"), PRIVATE },
+		{ LOG(200, "delete", "delete", "Benutzer:192.0.2.3", NULL), PRIVATE },
+		{ EDIT(6, "File:From 192.0.2.9.png"), WIKI_PAGE_EDIT },
+		{ EDIT(4, "Project:Version 1.2.3.4"), WIKI_PAGE_EDIT },
 		{ LOG(0, "move", "move", "A", "User:192.0.2.1"), PRIVATE },
 		{ LOG(2, "move", "move", "User:192.0.2.1", "A"), PRIVATE },
 	};
