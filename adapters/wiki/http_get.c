@@ -110,6 +110,8 @@ enum bus_code http_get(struct http *http, const char *url, struct bus_buf *out, 
 		return rc;
 	if (code == CURLE_OUT_OF_MEMORY)
 		return bus_fail(err, BUS_E_NOMEM, "http: out of memory");
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return bus_fail(err, BUS_E_NO, "http: told to end");
 	if (code)
 		return bus_fail(err, BUS_E_UNAVAILABLE, "%s",
 				http->error[0] ? http->error : curl_easy_strerror(code));
@@ -144,6 +146,8 @@ enum bus_code http_check_url(const char *option, const char *url, struct bus_err
 	if (strpbrk(url, "?# "))
 		return bus_fail(err, BUS_E_CONFIG, "%s: it must end where api.php ends", option);
 	name = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+	if (host[0] == '[' && (name > len || (name < len && host[name] != ':')))
+		return bus_fail(err, BUS_E_CONFIG, "%s: what follows on ']' is no port", option);
 	if (url[4] == ':' && !is_this_machine(host, name < len ? name : len))
 		return bus_fail(err, BUS_E_CONFIG,
 				"%s: what another machine says without https may be "

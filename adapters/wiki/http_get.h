@@ -26,6 +26,7 @@ void http_close(struct http *http);
 /*
  * Replaces what is in *out.  BUS_E_UNAVAILABLE: no answer, or no 200; then, and
  * on BUS_OK, *ret_retry_s is what Retry-After says, at most an hour, 0 if nothing.
+ * BUS_E_NO: ended by a signal.
  */
 enum bus_code http_get(struct http *http, const char *url, struct bus_buf *out, long *ret_retry_s,
 		       struct bus_err *err);

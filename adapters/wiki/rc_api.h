@@ -34,6 +34,7 @@ void rc_api_rest(struct rc_api *api);
 /*
  * A page of up to 500 rows, oldest first.  BUS_E_UNAVAILABLE: no answer, or one
  * that is none; *ret_retry_s then is how long to wait at least, as the wiki says.
+ * BUS_E_NO: it is time to end.
  */
 enum bus_code rc_api_ask(struct rc_api *api, const struct rc_api_question *question,
 			 struct recentchange_reply *ret, long *ret_retry_s, struct bus_err *err);

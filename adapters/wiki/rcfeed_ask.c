@@ -81,9 +81,12 @@ static enum bus_code take_rows(struct rcfeed *feed, const struct recentchange_re
 		if (!rc)
 			rc = rc_seen_add(&feed->seen, row, err);
 	}
-	if (reply->without_id)
-		say(LOG_WARNING, "rcfeed: the API gives %zu rows without rcid or time; ignoring",
+	if (reply->without_id && !feed->has_said_without_id)
+		say(LOG_WARNING,
+		    "rcfeed: the API gives rows without rcid or time, %zu at once; ignoring, and "
+		    "more of them are not named",
 		    reply->without_id);
+	feed->has_said_without_id = feed->has_said_without_id || reply->without_id;
 	*ret_changed = feed->seen.count != before;
 	return rc;
 }

@@ -39,7 +39,7 @@ struct rcfeed {
 	int64_t rescan_us;	      /* when the wiki's clock was found set back; 0: never */
 	char *server, *article_path;
 	uint64_t bad, lost, kept; /* datagrams of this minute */
-	bool has_said_private;
+	bool has_said_private, has_said_without_id;
 	char datagram[RCFEED_DATAGRAM_MAX];
 };
 

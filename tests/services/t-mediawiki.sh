@@ -510,6 +510,7 @@ began=$(date +%s)
 kill "$watcher"
 wait "$watcher" || fail "exit status $?"
 watcher=
+! is_said 'trying again' || fail "it says that something failed"
 [ $(($(date +%s) - began)) -le 5 ] || fail "it waits for $(($(date +%s) - began)) s"
 stop $liar
 
