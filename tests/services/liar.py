@@ -24,7 +24,7 @@ replies = {
     "redirect": (302, ""),
     "html": (200, "<html>Fatal error</html>"),
     "huge": (200, "[" + " " * (20 << 20)),
-    "deep": (200, '{"a":' * 100000),
+    "deep": (200, '{"a":' * 10000),
     "many": (200, '{"a":[' + "[]," * (2 << 20) + "0]}"),
     "loop": (200, json.dumps(good)),
     "timeless": (200, json.dumps({"query": {"recentchanges": []}})),

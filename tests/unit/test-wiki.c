@@ -436,7 +436,7 @@ static void addresses_in_comments_are_masked(void)
 		   "\"comment\":\"\xc2\xab(address)\xc2\xbb (address) (address)\"}");
 	memset(comment, ' ', sizeof(comment));
 	comment[0] = 'x';
-	snprintf(comment + 490, sizeof(comment) - 490, "192.0.2.7 and 198.51.100.9");
+	snprintf(comment + 493, sizeof(comment) - 493, "192.0.2.7"); /* cut within it */
 	change.comment = text(comment);
 	wiki_event_write(&out, &change, 500, NULL);
 	CHECK(!memmem(out.p, out.len, "192", 3));
