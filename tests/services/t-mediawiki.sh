@@ -518,7 +518,8 @@ note "what has no end is not asked for without one"
 for kind in endless back; do
 	rm -rf "$work/state"
 	lie $kind
-	start
+	"$adapter" 2>>"$work/said" &
+	watcher=$!
 	await 20 grep -q '[.]' "$work/lies" || fail "it does not ask"
 	sleep 5
 	halt
