@@ -36,7 +36,7 @@ static enum bus_code on_start(void *arg, enum feed_ns ns, const char *name, cons
 	enum bus_code rc;
 
 	p->depth++;
-	if (base && (rc = feed_push_base(p, base, err)))
+	if (base && !p->field && (rc = feed_push_base(p, base, err)))
 		return rc;
 	if (p->depth == 1)
 		return begin_root(p, name, att, err);
@@ -110,6 +110,8 @@ static enum bus_code on_end(void *arg, struct bus_err *err)
 		feed_end_name(p);
 	if (p->text.failed)
 		return bus_fail(err, BUS_E_NOMEM, "a feed: out of memory");
+	if (p->resolved > FEED_RESOLVED_MAX)
+		return bus_fail(err, BUS_E_DATA, "more of xml:base than any feed needs");
 	if (p->source == p->depth)
 		p->source = 0;
 	if (p->post == p->depth)

@@ -12,7 +12,8 @@
  */
 enum {
 	FEED_TEXT_MAX = 64 * 1024, /* bytes of one value; what is behind that is not looked at */
-	FEED_BASES_MAX = 32
+	FEED_BASES_MAX = 32,
+	FEED_RESOLVED_MAX = 128 * 1024 * 1024 /* bytes of bases gone through, for all links */
 };
 
 /* What the text of an element is for. */
@@ -47,6 +48,7 @@ struct feed_reader {
 	struct bus_buf text;
 	struct feed_base base[FEED_BASES_MAX];
 	size_t base_count;
+	size_t resolved;     /* bytes of bases gone through */
 	struct bus_buf home; /* the feed's own address, for links where no xml:base helps */
 };
 
@@ -62,6 +64,7 @@ void feed_inner_element(struct feed_reader *p, const char *name, const char **at
 
 /* -- feed_value.c -- */
 
+/* One that is longer than FEED_URL_MAX is passed over: the one around it holds. */
 enum bus_code feed_push_base(struct feed_reader *p, const char *url, struct bus_err *err);
 void feed_pop_base(struct feed_reader *p);
 /* An address as it stands in the feed, made whole. */

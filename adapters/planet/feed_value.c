@@ -12,13 +12,26 @@
 
 /* -- addresses -- */
 
+static const char *base_of(const struct feed_reader *p)
+{
+	return p->base_count ? p->base[p->base_count - 1].url : "";
+}
+
+/* A base is written once and gone through for each link, so that is counted. */
+static void resolve(struct feed_reader *p, struct bus_buf *out, const char *base, const char *url)
+{
+	p->resolved += strlen(base);
+	if (p->resolved <= FEED_RESOLVED_MAX)
+		url_resolve(out, base, url);
+}
+
 enum bus_code feed_push_base(struct feed_reader *p, const char *url, struct bus_err *err)
 {
-	struct bus_buf whole = BUS_BUF_INIT(FEED_TEXT_MAX);
+	struct bus_buf whole = BUS_BUF_INIT(FEED_URL_MAX + 1);
 
-	if (p->base_count == FEED_BASES_MAX)
+	if (p->base_count == FEED_BASES_MAX || strlen(url) > FEED_URL_MAX)
 		return BUS_OK;
-	url_resolve(&whole, p->base_count ? p->base[p->base_count - 1].url : "", url);
+	resolve(p, &whole, base_of(p), url);
 	bus_buf_add(&whole, "", 1);
 	if (whole.failed) {
 		bus_buf_finish(&whole);
@@ -38,14 +51,16 @@ void feed_pop_base(struct feed_reader *p)
 void feed_set_url(struct feed_reader *p, enum feed_value which, int rank, const char *url,
 		  size_t len)
 {
-	const char *base = p->base_count ? p->base[p->base_count - 1].url : "";
 	struct bus_buf reference = BUS_BUF_INIT(FEED_TEXT_MAX), whole = BUS_BUF_INIT(FEED_TEXT_MAX);
+	const char *base = base_of(p);
 
+	if (rank <= p->draft.rank[which])
+		return;
 	bus_buf_add(&reference, url, len);
 	bus_buf_add(&reference, "", 1);
 	if (!reference.failed)
-		url_resolve(&whole, url_is_absolute(base) || !p->home.len ? base : p->home.p,
-			    reference.p);
+		resolve(p, &whole, url_is_absolute(base) || !p->home.len ? base : p->home.p,
+			reference.p);
 	if (whole.len && !whole.failed)
 		feed_draft_set(&p->draft, which, rank, whole.p, whole.len);
 	bus_buf_finish(&reference);

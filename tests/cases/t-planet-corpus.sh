@@ -56,10 +56,16 @@ awk 'BEGIN { printf "<feed"; for (i = 0; i < 100000; i++) printf " a%d=\"\"", i;
 awk 'BEGIN { printf "<feed>"; for (i = 0; i < 100000; i++) printf "<a%d/>", i; print "</feed>" }' >"$big/names.xml"
 awk 'BEGIN { printf "<feed><entry><title>"; for (i = 0; i < 1000000; i++) printf "&lt;b> 0123"; print "</title></entry></feed>" }' >"$big/title.xml"
 awk 'BEGIN { printf "<feed>"; for (i = 0; i < 60000; i++) printf "<entry><id>%d</id></entry>", i; print "</feed>" }' >"$big/entries.xml"
+awk -v n=32000 'BEGIN { printf "<feed xml:base=\"http://e/"; while (n--) printf "a/"; printf "\"><entry><id>1</id>"
+	for (i = 0; i < 200000; i++) printf "<link href=\"x\"/>"; print "</entry></feed>" }' >"$big/base.xml"
+awk -v n=990 'BEGIN { printf "<feed xml:base=\"http://e/"; while (n--) printf "a/"; printf "\"><entry><id>1</id>"
+	for (i = 0; i < 700000; i++) printf "<a xml:base=\".\"/>"; print "</entry></feed>" }' >"$big/dots.xml"
+awk -v n=990 'BEGIN { printf "<feed xml:base=\"http://e/"; while (n--) printf "a/"; printf "\"><entry><id>1</id>"
+	for (i = 0; i < 200000; i++) printf "<link href=\"x\"/>"; print "</entry></feed>" }' >"$big/links.xml"
 for file in "$big"/*; do
 	limited timeout 10 "$parse" "$file" >"$work/said" || fail "$file: status $?"
 	case $file in
-	*/names.xml | */title.xml | */entries.xml) grep -q ^ok "$work/said" || fail "$file is refused" ;;
+	*/names.xml | */title.xml | */entries.xml | */base.xml | */links.xml) grep -q ^ok "$work/said" || fail "$file is refused" ;;
 	*) grep -q ^error "$work/said" || fail "$file is read" ;;
 	esac
 done
