@@ -2,6 +2,7 @@
 
 #include "adapters/planet/feed_parse.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -90,10 +91,17 @@ static enum bus_code end_post(struct feed_reader *p, struct bus_err *err)
 	rc = feed_draft_end(&p->draft, &post, err);
 	if (rc)
 		return rc;
-	if (post)
-		feed->post[feed->count++] = post;
-	else
+	if (!post) {
 		feed->left_out++;
+		return BUS_OK;
+	}
+	feed->post[feed->count++] = post;
+	feed->memory += malloc_usable_size(post);
+	if (feed->memory > FEED_MEMORY_MAX)
+		return bus_fail(err, BUS_E_DATA,
+				"its posts have more than %d bytes of titles, "
+				"addresses and names",
+				FEED_MEMORY_MAX);
 	return BUS_OK;
 }
 

@@ -26,8 +26,10 @@
  * resolved by xml:base and the feed's own address.
  */
 enum {
-	FEED_BYTES_MAX = 32 * 1024 * 1024,
-	FEED_POSTS_MAX = 200000,
+	/* all of these together, with what reads them, fit into 64 MiB */
+	FEED_BYTES_MAX = 16 * 1024 * 1024,
+	FEED_POSTS_MAX = 100000,
+	FEED_MEMORY_MAX = 24 * 1024 * 1024, /* bytes of all posts, as they are kept */
 	FEED_URL_MAX = 2000,  /* bytes of an id or link; a longer one is replaced or left out */
 	FEED_TITLE_MAX = 1000 /* characters */
 };
@@ -53,6 +55,7 @@ struct feed {
 	const char *root; /* its first element: "feed", "rss", "RDF", "entry" or "channel" */
 	struct feed_post **post;
 	size_t count, cap;
+	size_t memory;	 /* bytes of all posts */
 	size_t left_out; /* posts that have nothing to know them by */
 	size_t repeated; /* posts whose id is there twice */
 };

@@ -2,6 +2,7 @@
 
 #include "adapters/planet/feed_xml.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,7 +18,8 @@ enum {
 	BINDINGS_MAX = 256,	     /* namespaces declared at one place in the document */
 	PREFIX_MAX = 31,	     /* bytes; a longer prefix is none we look for */
 	TOKEN_MAX = 2 * 1024 * 1024, /* bytes of one tag or comment */
-	URI_MAX = 255
+	URI_MAX = 255,
+	MEMORY_MAX = 16 * 1024 * 1024 /* bytes that expat may have */
 };
 
 struct binding {
@@ -50,6 +52,52 @@ static void refuse(struct reader *r, const char *what)
 	if (!r->rc)
 		stop(r, bus_fail(r->err, BUS_E_DATA, "line %lu: %s",
 				 (unsigned long)XML_GetCurrentLineNumber(r->expat), what));
+}
+
+/* -- memory -- */
+
+/* expat keeps each name it has seen, and tells its allocator not who asks. */
+static _Thread_local struct {
+	size_t used;
+	bool is_over;
+} memory;
+
+static bool has_room(size_t had, size_t size)
+{
+	if (size <= MEMORY_MAX && memory.used - had <= MEMORY_MAX - size)
+		return true;
+	memory.is_over = true;
+	return false;
+}
+
+static void *resize(void *p, size_t size)
+{
+	const size_t had = p ? malloc_usable_size(p) : 0;
+	void *grown = has_room(had, size) ? realloc(p, size) : NULL;
+
+	if (grown)
+		memory.used = memory.used - had + malloc_usable_size(grown);
+	return grown;
+}
+
+static void *allocate(size_t size)
+{
+	return resize(NULL, size);
+}
+
+static void release(void *p)
+{
+	memory.used -= p ? malloc_usable_size(p) : 0;
+	free(p);
+}
+
+static XML_Parser create_parser(void)
+{
+	static const XML_Memory_Handling_Suite suite = { allocate, resize, release };
+
+	memory.used = 0;
+	memory.is_over = false;
+	return XML_ParserCreate_MM("UTF-8", &suite, NULL);
 }
 
 /* -- namespaces -- */
@@ -243,6 +291,11 @@ static enum bus_code explain(struct reader *r)
 
 	if (r->rc)
 		return r->rc;
+	if (code == XML_ERROR_NO_MEMORY && memory.is_over)
+		return bus_fail(r->err, BUS_E_DATA,
+				"line %lu: more names of elements and attributes than any feed "
+				"needs",
+				(unsigned long)XML_GetCurrentLineNumber(r->expat));
 	if (code == XML_ERROR_NO_MEMORY)
 		return bus_fail(r->err, BUS_E_NOMEM, "a feed: out of memory");
 	return bus_fail(r->err, BUS_E_DATA, "line %lu, column %lu: not well-formed XML: %s",
@@ -309,7 +362,7 @@ enum bus_code feed_xml_parse(const char *bytes, size_t len, const struct feed_xm
 		return rc;
 	r = calloc(1, sizeof(*r));
 	if (r)
-		r->expat = XML_ParserCreate("UTF-8");
+		r->expat = create_parser();
 	if (!r || !r->expat) {
 		rc = bus_fail(err, BUS_E_NOMEM, "a feed: out of memory");
 		goto out;

@@ -14,7 +14,8 @@
  * internal subset, where entities would be declared, is refused before it is
  * read, and a plain one is passed over.  References to the characters that
  * HTML names are understood where a DOCTYPE refers to a DTD elsewhere.  Depth,
- * attributes, namespaces and the length of one tag are limited.
+ * attributes, namespaces, the length of one tag, and the memory that all names
+ * of elements and attributes take, are limited.
  *
  * Encodings (XML 1.0, 4.3.3 and appendix F): by byte order mark, by the first
  * bytes, or as declared, in any that iconv(3) knows; bytes that are not valid
