@@ -11,29 +11,50 @@
 #include "adapters/planet/ini.h"
 #include "json.h"
 
-enum { VALUE_MAX = 64 * 1024 };
+enum { LIST_MAX = 64 * 1024 }; /* bytes of one template_files or filters */
 
 static bool is_blank(char c)
 {
 	return (unsigned char)c <= ' ' || c == 0x7f;
 }
 
+/* A value that was cut may end within a character. */
+static bool is_utf8_so_far(const char *text)
+{
+	const size_t len = strlen(text);
+	size_t cut;
+
+	for (cut = 0; cut <= 3 && cut <= len; cut++)
+		if (bus_utf8_valid(text, len - cut))
+			return cut == 0 || len == CONFIG_VALUE_MAX;
+	return false;
+}
+
 /* As UTF-8, in one line, and one blank where there are several. */
 static char *to_line(const char *text, size_t max)
 {
-	struct bus_buf utf8 = BUS_BUF_INIT(2 * VALUE_MAX), line = BUS_BUF_INIT(4 * VALUE_MAX);
-	const bool is_utf8 = bus_utf8_valid(text, strlen(text));
+	struct bus_buf utf8 = BUS_BUF_INIT(2 * CONFIG_VALUE_MAX);
+	struct bus_buf line = BUS_BUF_INIT(4 * CONFIG_VALUE_MAX);
+	const bool is_utf8 = is_utf8_so_far(text);
+	size_t count = 0;
 
-	for (; *text; text++)
+	/* two characters more, one of them no blank, tell that it was cut */
+	for (; *text && count < max + 2; text++) {
 		if (is_blank(*text)) {
-			if (utf8.len && utf8.p[utf8.len - 1] != ' ')
+			if (utf8.len && utf8.p[utf8.len - 1] != ' ') {
 				bus_buf_add(&utf8, " ", 1);
-		} else if (is_utf8 || !(*text & 0x80)) {
+				count++;
+			}
+			continue;
+		}
+		count += !is_utf8 || (*text & 0xc0) != 0x80;
+		if (is_utf8 || !(*text & 0x80)) {
 			bus_buf_add(&utf8, text, 1);
 		} else {
 			bus_buf_printf(&utf8, "%c%c", 0xc0 | (unsigned char)*text >> 6,
 				       0x80 | (*text & 0x3f));
 		}
+	}
 	if (utf8.len)
 		text_line(&line, utf8.p, utf8.len, max);
 	if (utf8.failed)
@@ -97,7 +118,7 @@ static bool is_template(const char *title)
 static bool is_reading_list(const struct ini *ini, size_t section)
 {
 	static const char *const types[] = { "opml", "foaf", "csv", "config", "." };
-	struct bus_buf type = BUS_BUF_INIT(VALUE_MAX);
+	struct bus_buf type = BUS_BUF_INIT(CONFIG_VALUE_MAX);
 	bool found = false;
 	size_t i;
 
@@ -111,19 +132,23 @@ static bool is_reading_list(const struct ini *ini, size_t section)
 static enum bus_code collect_names(const struct ini *ini, struct names *names, struct bus_err *err)
 {
 	static const char *const keys[] = { "template_files", "filters" };
-	struct bus_buf value = BUS_BUF_INIT(VALUE_MAX);
+	struct bus_buf value = BUS_BUF_INIT(LIST_MAX);
+	size_t i, k, total = 0;
 	const char *p;
-	size_t i, k;
 
-	for (i = 0; i < ini_count(ini); i++)
+	for (i = 0; i < ini_count(ini) && total <= CONFIG_LISTS_MAX; i++)
 		for (k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
 			if (!ini_has(ini, i, keys[k]))
 				continue;
 			bus_buf_clear(&value);
 			ini_get(ini, i, keys[k], &value);
 			add_words(names, value.p ? value.p : "");
+			total += value.len;
 		}
 	bus_buf_finish(&value);
+	if (total > CONFIG_LISTS_MAX)
+		return bus_fail(err, BUS_E_DATA, "more than %d bytes of template_files and filters",
+				CONFIG_LISTS_MAX);
 	names->name = calloc(names->count + 1, sizeof(*names->name));
 	if (!names->name || names->text.failed)
 		return bus_fail(err, BUS_E_NOMEM, "configuration: out of memory");
@@ -144,7 +169,7 @@ static bool is_feed(const struct ini *ini, size_t section, const struct names *n
 
 static char *get_line(const struct ini *ini, size_t section, const char *key)
 {
-	struct bus_buf value = BUS_BUF_INIT(VALUE_MAX);
+	struct bus_buf value = BUS_BUF_INIT(CONFIG_VALUE_MAX);
 	char *line;
 
 	ini_get(ini, section, key, &value);
@@ -196,7 +221,7 @@ static void sort(struct config *config)
 static enum bus_code collect_feeds(struct config *config, const struct ini *ini,
 				   struct bus_err *err)
 {
-	struct names names = { BUS_BUF_INIT(2 * CONFIG_BYTES_MAX), NULL, 0 };
+	struct names names = { BUS_BUF_INIT(2 * (CONFIG_LISTS_MAX + 2 * LIST_MAX)), NULL, 0 };
 	enum bus_code rc;
 	size_t i;
 

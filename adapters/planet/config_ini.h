@@ -20,10 +20,13 @@
  *	(a program) in it: the feeds are in another file.
  *
  * A file without [Planet] is not one of a planet.  Text that is not UTF-8 is
- * taken as ISO-8859-1.
+ * taken as ISO-8859-1.  What [DEFAULT] says is said again in each section, so of
+ * a name not more than CONFIG_VALUE_MAX bytes are looked at.
  */
 enum {
 	CONFIG_BYTES_MAX = 8 * 1024 * 1024,
+	CONFIG_LISTS_MAX = 4 * 1024 * 1024, /* bytes of all template_files and filters */
+	CONFIG_VALUE_MAX = 2048,
 	CONFIG_URL_MAX = 2000, /* bytes; a feed with a longer title is left out */
 	CONFIG_NAME_MAX = 200  /* characters */
 };
@@ -39,7 +42,7 @@ struct config {
 	size_t count;
 };
 
-/* BUS_E_DATA, saying where and why, where the planet could not read it either. */
+/* BUS_E_DATA, saying where and why, where the planet could not read it either, or past a limit. */
 enum bus_code config_parse(struct config **ret, const char *bytes, size_t len, struct bus_err *err);
 void config_free(struct config *config);
 

@@ -7,9 +7,9 @@
 #include <strings.h>
 
 enum {
-	DEPTH_MAX = 10,	  /* MAX_INTERPOLATION_DEPTH */
-	STEPS_MAX = 1000, /* values put into one */
-	KEY_LEN = 200	  /* of a key in %(key)s */
+	DEPTH_MAX = 10,	 /* MAX_INTERPOLATION_DEPTH */
+	STEPS_MAX = 100, /* values put into one */
+	KEY_LEN = 200	 /* of a key in %(key)s */
 };
 
 /* Everything points into ini->text, where a NUL ends it. */
@@ -71,9 +71,12 @@ static void *add_item(void **array, size_t *count, size_t *cap, size_t size)
 static enum bus_code read_title(struct reader *r, char *p, char *end)
 {
 	struct ini *ini = r->ini;
-	struct title *title = add_item((void **)&ini->title, &ini->title_count, &ini->title_cap,
-				       sizeof(*title));
+	struct title *title;
 
+	if (ini->title_count == INI_SECTIONS_MAX)
+		return bus_fail(r->err, BUS_E_DATA, "line %zu: more than %d sections", r->line,
+				INI_SECTIONS_MAX);
+	title = add_item((void **)&ini->title, &ini->title_count, &ini->title_cap, sizeof(*title));
 	if (!title)
 		return bus_fail(r->err, BUS_E_NOMEM, "configuration: out of memory");
 	*end = '\0';
@@ -104,6 +107,9 @@ static enum bus_code read_entry(struct reader *r, char *p, char *end)
 	if (!ini->title_count)
 		return bus_fail(r->err, BUS_E_DATA,
 				"line %zu: a value before the first [section]; mend it", r->line);
+	if (ini->entry_count == INI_ENTRIES_MAX)
+		return bus_fail(r->err, BUS_E_DATA, "line %zu: more than %d values", r->line,
+				INI_ENTRIES_MAX);
 	entry = add_item((void **)&ini->entry, &ini->entry_count, &ini->entry_cap, sizeof(*entry));
 	if (!entry)
 		return bus_fail(r->err, BUS_E_NOMEM, "configuration: out of memory");

@@ -24,9 +24,14 @@
  * Lines end in LF or CRLF.  A byte order mark is passed over, and so are blanks
  * before a title or key that goes on with nothing.  Text is bytes.
  */
+enum {
+	INI_SECTIONS_MAX = 20000, /* titles, also those that come again */
+	INI_ENTRIES_MAX = 200000
+};
+
 struct ini;
 
-/* BUS_E_DATA, naming the line, where Python would not read it either. */
+/* BUS_E_DATA, naming the line, where Python would not read it either, or past a limit. */
 enum bus_code ini_parse(struct ini **ret, const char *bytes, size_t len, struct bus_err *err);
 void ini_free(struct ini *ini);
 

@@ -10,6 +10,7 @@
 #include "adapters/planet/feed_event.h"
 #include "adapters/planet/feed_parse.h"
 #include "adapters/planet/html_text.h"
+#include "adapters/planet/ini.h"
 #include "adapters/planet/subscriptions.h"
 #include "adapters/planet/url_resolve.h"
 #include "check.h"
@@ -728,6 +729,57 @@ static void refuses_what_no_planet_reads(void)
 	CHECK_SAYS(&err, "line 2: a NUL byte");
 }
 
+static void refuses_config(const struct bus_buf *text, const char *why)
+{
+	struct config *config = NULL;
+
+	CHECK_NEED(!text->failed);
+	CHECK_CODE(config_parse(&config, text->p, text->len, &err), BUS_E_DATA, &err);
+	CHECK_SAYS(&err, why);
+}
+
+/* What [DEFAULT] says counts in each section: the test has no limits, but it ends. */
+static void says_long_things_once(void)
+{
+	struct bus_buf text = BUS_BUF_INIT(CONFIG_BYTES_MAX), name = BUS_BUF_INIT(1024);
+	struct config *config = NULL;
+	size_t i;
+
+	bus_buf_puts(&text, "[Planet]\n[DEFAULT]\nname = ");
+	for (i = 0; i < 32 * 1024; i++)
+		bus_buf_puts(&text, "\xc3\xa4");
+	bus_buf_puts(&text, "\n");
+	for (i = 0; i < INI_SECTIONS_MAX - 2; i++)
+		bus_buf_printf(&text, "[h:%zu]\n", i);
+	CHECK_NEED(!text.failed);
+	CHECK_CODE(config_parse(&config, text.p, text.len, &err), BUS_OK, &err);
+	CHECK_NEED(config != NULL && config->count == INI_SECTIONS_MAX - 2);
+	for (i = 0; i < CONFIG_NAME_MAX - 1; i++)
+		bus_buf_puts(&name, "\xc3\xa4");
+	bus_buf_puts(&name, "\xe2\x80\xa6");
+	CHECK_TEXT(config->feed[0].name, name.p);
+	config_free(config);
+	bus_buf_puts(&text, "[h:1]\n");
+	refuses_config(&text, "line 20002: more than 20000 sections");
+
+	bus_buf_clear(&text);
+	bus_buf_puts(&text, "[Planet]\n");
+	for (i = 0; i <= INI_ENTRIES_MAX; i++)
+		bus_buf_puts(&text, "a=\n");
+	refuses_config(&text, "more than 200000 values");
+
+	bus_buf_clear(&text);
+	bus_buf_puts(&text, "[Planet]\n[DEFAULT]\nbig = ");
+	for (i = 0; i < 30 * 1024; i++)
+		bus_buf_puts(&text, "a ");
+	bus_buf_puts(&text, "\n");
+	for (i = 0; i < 10000; i++)
+		bus_buf_printf(&text, "[h:%zu]\nfilters = %%(big)s\n", i);
+	refuses_config(&text, "template_files and filters");
+	bus_buf_finish(&text);
+	bus_buf_finish(&name);
+}
+
 /* Values made of values, over and over: it ends, and what comes out is short. */
 static void interpolation_does_not_explode(void)
 {
@@ -791,6 +843,7 @@ static const struct check_test tests[] = {
 	{ "knows which sections are feeds", knows_which_sections_are_feeds },
 	{ "refuses what no planet reads", refuses_what_no_planet_reads },
 	{ "interpolation does not explode", interpolation_does_not_explode },
+	{ "says long things once", says_long_things_once },
 	{ "writes feed events", writes_feed_events },
 	{ NULL, NULL },
 };
