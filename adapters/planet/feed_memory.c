@@ -18,6 +18,7 @@ enum {
 struct record {
 	struct digest_key whole, place, text;
 	int64_t day, date_s; /* INT64_MIN: none */
+	bool whole_tells;    /* of a post that is there now */
 };
 
 /* What this batch will make of a cursor; name[0] '\0': a free place. */
@@ -193,6 +194,7 @@ static struct record record_of(const struct feed_post *post, int64_t day)
 		.place = post->place,
 		.text = post->text,
 		.day = day,
+		.whole_tells = post->whole_tells,
 		.date_s = us == INT64_MIN ? INT64_MIN : us / 1000000,
 	};
 }
@@ -219,6 +221,14 @@ enum { ASPECTS = sizeof(aspects) / sizeof(*aspects) };
 static const struct digest_key *aspect_of(const struct record *record, size_t i)
 {
 	return (const struct digest_key *)((const char *)record + aspects[i].offset);
+}
+
+/* What record, of a post that is there now, is known by; all zeros: not by this. */
+static const struct digest_key *telling_aspect(const struct record *record, size_t i)
+{
+	static const struct digest_key none;
+
+	return i == 0 && !record->whole_tells ? &none : aspect_of(record, i);
 }
 
 /* The id of who has it; *ret all zeros: nobody. */
@@ -272,9 +282,11 @@ static enum bus_code take_aspects(struct feed_memory *memory, const struct diges
 
 	digest_hex(hex, id);
 	for (i = 0; i < ASPECTS && !rc; i++) {
-		if (!digest_is_set(aspect_of(record, i)))
+		const struct digest_key *key = telling_aspect(record, i);
+
+		if (!digest_is_set(key))
 			continue;
-		name_of(name, aspects[i].kind, aspect_of(record, i));
+		name_of(name, aspects[i].kind, key);
 		rc = set(memory, name, hex, batch, err);
 	}
 	return rc;
@@ -311,7 +323,7 @@ static enum bus_code judge_new(struct feed_memory *memory, const struct record *
 	bool found = false;
 	enum bus_code rc;
 
-	rc = get_owner(memory, 0, &now->whole, &whole, err);
+	rc = get_owner(memory, 0, telling_aspect(now, 0), &whole, err);
 	if (!rc)
 		rc = get_owner(memory, 1, &now->place, &place, err);
 	if (!rc)
@@ -337,7 +349,7 @@ static enum bus_code judge_changed(struct feed_memory *memory, const struct dige
 	struct digest_key owner;
 	enum bus_code rc;
 
-	rc = get_owner(memory, 0, &now->whole, &owner, err);
+	rc = get_owner(memory, 0, telling_aspect(now, 0), &owner, err);
 	*ret = digest_is_set(&owner) && !is_same_key(&owner, id) ? FEED_NOTHING : FEED_EDIT;
 	return rc;
 }
@@ -380,7 +392,8 @@ static enum bus_code prune_one(struct feed_memory *memory, const char *name, int
 	enum bus_code rc;
 
 	rc = get(memory, name, value, err);
-	if (rc || !*value || (read_record(&record, value) && day - record.day <= MEMORY_DAYS))
+	if (rc || !*value ||
+	    (read_record(&record, value) && day - record.day <= MEMORY_DAYS + MEMORY_REFRESH_DAYS))
 		return rc;
 	if (strlen(name) == 5 + DIGEST_HEX && digest_unhex(&id, name + 5) &&
 	    read_record(&record, value))

@@ -22,14 +22,18 @@
  * fifth rule, tells what moved from what is said again each week: it may be
  * half a day off, and one that is missing agrees with any.
  *
+ * A post with neither a link nor some text is known by its id only, and one
+ * without a title not by its text: these say too little (feed_parse.h).
+ *
  * Cursors, in which <key> is 32 hex digits of a digest:
  *
  *	post/<id>		whole, place and text of the post ("-": none), the
  *				day it was last seen, its date in seconds ("-")
  *	whole/ place/ text/	the id of the post that had this last
  *
- * The day is written anew when it is a month old; a post that was not seen for
- * MEMORY_DAYS is forgotten.
+ * The day is written anew when it is MEMORY_REFRESH_DAYS old, so a post is
+ * forgotten when that is MEMORY_DAYS and those ago: it was not seen for at least
+ * MEMORY_DAYS.
  */
 enum { MEMORY_DAYS = 400, MEMORY_REFRESH_DAYS = 30 };
 

@@ -1,6 +1,7 @@
 #ifndef BUS_PLANET_FEED_PARSE_H
 #define BUS_PLANET_FEED_PARSE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "adapters/planet/digest.h"
@@ -45,9 +46,12 @@ struct feed_post {
 	/*
 	 * What the post is, apart from its id: title, link and content; link
 	 * and title; title and content.  Of links, https and http are the same.
-	 * The last two are not set where they would say too little.
+	 * The last two are not set where they would say too little.  The first
+	 * one always says whether the post was changed, but which one it is
+	 * only if it tells.
 	 */
 	struct digest_key whole, place, text;
+	bool whole_tells;
 	size_t position; /* in the file, from 0 */
 };
 

@@ -128,7 +128,8 @@ static void set_keys(struct feed_post *post, struct feed_draft *draft)
 	key_of(&post->whole, 'w', place, post->title, &content);
 	if (*place && *post->title)
 		key_of(&post->place, 'p', place, post->title, NULL);
-	if (count >= CONTENT_TELLS)
+	post->whole_tells = *place || count >= CONTENT_TELLS;
+	if (*post->title && count >= CONTENT_TELLS)
 		key_of(&post->text, 't', "", post->title, &content);
 }
 

@@ -95,6 +95,20 @@ post.add http://d.example.org/3
 post.add http://d.example.org/4
 '
 
+note "what says too little is not taken for another post: titles that come again, ids alone, text without a title"
+printf '%s\n' 'r1||Weekly report|||d' 'r2||Weekly report|||d' 'r3|||||d' 'r4|||||d' | atom | sed 's,<link href=""/>,,' >"$feed"
+run && expect_types 'post.add r1
+post.add r2
+post.add r3
+post.add r4
+'
+echo "t1|http://d.example.org/t1||$long||d" | atom >"$feed"
+run && expect_types 'post.add http://d.example.org/t1'
+echo "t2|http://d.example.org/t2||$long||d" | atom >"$feed"
+run && expect_types 'post.add http://d.example.org/t2'
+printf '%s\n' 'r1||Monthly report|||d' 'r2||Weekly report|||d' | atom | sed 's,<link href=""/>,,' >"$feed"
+run && expect_types 'post.edit r1'
+
 note "a post older than a week is marked, so that a feed's backlog can be told from its news"
 printf '%s\n' "old|http://e.example.org/1|Old|$long 1|2006-01-01T00:00:00Z|e" \
 	"new|http://e.example.org/2|New|$long 2|$(date -u +%Y-%m-%dT%H:%M:%SZ)|e" | atom >"$feed"
@@ -214,12 +228,24 @@ run && expect 'length == 9'
 run && expect 'length == 0'
 write_conf "$feed" ''
 echo "old|http://old.example.org/|Old|$long||o" | atom >"$feed"
-touch -d '410 days ago' "$feed"
+touch -d '440 days ago' "$feed"
 run --from-start && expect 'length == 1'
 cp "$work/good" "$feed" && touch -d '1 day ago' "$feed"
 run && expect 'length == 9'
 { echo "old|http://old.example.org/|Old|$long||o" && cat "$work/nine"; } | atom >"$feed"
 run && expect_types 'post.add http://old.example.org/'
+
+write_conf "$feed" ''
+echo "old|http://old.example.org/|Old|$long||o" | atom >"$feed"
+touch -d '420 days ago' "$feed"
+run --from-start && expect 'length == 1'
+{ echo "old|http://old.example.org/|Old|$long||o" && cat "$work/nine"; } | atom >"$feed"
+touch -d '392 days ago' "$feed"
+run && expect 'length == 9'
+cp "$work/good" "$feed" && touch -d '1 day ago' "$feed"
+run && expect 'length == 0'
+{ echo "old|http://old.example.org/|Old|$long||o" && cat "$work/nine"; } | atom >"$feed"
+run && expect 'length == 0' # it was there 392 days ago
 
 note "feeds added, removed, renamed"
 write_conf '' "$ini"

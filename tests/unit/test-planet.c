@@ -374,7 +374,7 @@ static void keeps_the_newest_of_one_id(void)
 	feed_free(feed);
 }
 
-/* Which of whole, place, text are the same for two entries: a bit each. */
+/* Which of whole, place, text are the same for two entries: a bit each; 8: whole tells little. */
 static unsigned int same_keys(const char *a, const char *b)
 {
 	struct feed *x = parse_entry(a), *y = parse_entry(b);
@@ -382,6 +382,7 @@ static unsigned int same_keys(const char *a, const char *b)
 	unsigned int bits = 0;
 
 	bits |= memcmp(&p->whole, &q->whole, sizeof(p->whole)) == 0 ? 1 : 0;
+	bits |= p->whole_tells && q->whole_tells ? 0 : 8;
 	bits |= digest_is_set(&p->place) && memcmp(&p->place, &q->place, sizeof(p->place)) == 0 ? 2
 												: 0;
 	bits |= digest_is_set(&p->text) && memcmp(&p->text, &q->text, sizeof(p->text)) == 0 ? 4 : 0;
@@ -408,20 +409,24 @@ static void knows_a_post_by_what_it_is(void)
 			      "<content type='html'>" LONG_TEXT "!</content>") == 2);
 	/* too little to know a post by */
 	CHECK(same_keys("<id>1</id><title>T</title><content>x</content>",
-			"<id>2</id><title>T</title><content>x</content>") == 1);
+			"<id>2</id><title>T</title><content>x</content>") == 9);
+	CHECK(same_keys("<id>1</id><title>T</title>", "<id>2</id><title>T</title>") == 9);
+	CHECK(same_keys("<id>1</id>", "<id>2</id>") == 9);
+	CHECK(same_keys("<id>1</id><content>" LONG_TEXT "</content>",
+			"<id>2</id><content>" LONG_TEXT "</content>") == 1);
 	/* markup counts, in any spelling of its namespace */
 	CHECK(same_keys("<id>1</id><content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'>"
 			"<b>x</b></div></content>",
 			"<id>1</id><content type='xhtml'><h:div "
 			"xmlns:h='http://www.w3.org/1999/xhtml'><h:b>x</h:b></h:div></content>") ==
-	      1);
+	      9);
 	CHECK(same_keys("<id>1</id><content type='xhtml'><a href='1'>x</a></content>",
-			"<id>1</id><content type='xhtml'><a href='2'>x</a></content>") == 0);
+			"<id>1</id><content type='xhtml'><a href='2'>x</a></content>") == 8);
 	CHECK(same_keys("<id>1</id><content type='xhtml'><b>x</b>y</content>",
-			"<id>1</id><content type='xhtml'><b>xy</b></content>") == 0);
+			"<id>1</id><content type='xhtml'><b>xy</b></content>") == 8);
 	CHECK(same_keys("<id>1</id><content>x y</content>", "<id>1</id><content>xy</content>") ==
-	      0);
-	CHECK(same_keys("<id>1</id><summary>x</summary>", "<id>1</id><content>x</content>") == 0);
+	      8);
+	CHECK(same_keys("<id>1</id><summary>x</summary>", "<id>1</id><content>x</content>") == 8);
 }
 
 static void resolves_links(void)
