@@ -19,12 +19,15 @@
  * updated last is here, as in Venus (planet/spider.py).
  *
  * The id is the post's own; else its link; else it is made of the hash of the
- * title, or of the content (Venus: planet/reconstitute.py, id()).  A post that
- * has nothing of these is left out.
+ * title, or of the content (Venus: planet/reconstitute.py, id()).  One that is
+ * too long, has characters that nobody sees, or is a javascript:, data: or file:
+ * address is replaced by its hash.  A post that has nothing of these is left
+ * out.
  *
  * All text is UTF-8, one line without blanks at the ends; titles are as a
  * browser shows them, whether they came as text, HTML or XHTML.  Links are
- * resolved by xml:base and the feed's own address.
+ * resolved by xml:base and the feed's own address, and left out where they do
+ * not lead to a host by http, https, ftp, gemini or gopher.
  */
 enum {
 	/* all of these together, with what reads them, fit into 64 MiB */

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "adapters/common/text.h"
+#include "adapters/planet/url_resolve.h"
 
 enum {
 	VALUE_MAX = 64 * 1024, /* bytes while it is read */
@@ -133,22 +134,28 @@ static void set_keys(struct feed_post *post, struct feed_draft *draft)
 		key_of(&post->text, 't', "", post->title, &content);
 }
 
+/* It is told as the subject, where a reader may take it for an address. */
+static bool is_fit_id(const struct bus_buf *id)
+{
+	return id->len <= FEED_URL_MAX && !url_is_harmful(id->p) && !url_has_hidden(id->p);
+}
+
 /* Where the post has no id: what stands for it; false: there is nothing. */
 static bool make_id(struct feed_draft *draft)
 {
 	struct bus_buf *id = &draft->value[FEED_ID];
 	const bool has_title = draft->value[FEED_TITLE].len > 0;
-	const bool is_long = id->len > FEED_URL_MAX;
+	const bool is_bad = id->len && !is_fit_id(id);
 	struct digest content = draft->content;
 	char hex[DIGEST_HEX + 1];
 	struct digest_key key;
 
-	if (id->len && !is_long)
+	if (id->len && !is_bad)
 		return true;
 	if (!id->len && !has_title && !content.count)
 		return false;
-	if (is_long || has_title)
-		key_of(&key, 'i', text_of(draft, is_long ? FEED_ID : FEED_TITLE), "", NULL);
+	if (is_bad || has_title)
+		key_of(&key, 'i', text_of(draft, is_bad ? FEED_ID : FEED_TITLE), "", NULL);
 	else
 		digest_finish(&content, &key);
 	digest_hex(hex, &key);

@@ -67,7 +67,7 @@ void feed_inner_element(struct feed_reader *p, const char *name, const char **at
 /* One that is longer than FEED_URL_MAX is passed over: the one around it holds. */
 enum bus_code feed_push_base(struct feed_reader *p, const char *url, struct bus_err *err);
 void feed_pop_base(struct feed_reader *p);
-/* An address as it stands in the feed, made whole. */
+/* An address as it stands in the feed, made whole; left out if that is none to follow. */
 void feed_set_url(struct feed_reader *p, enum feed_value which, int rank, const char *url,
 		  size_t len);
 void feed_set_home(struct feed_reader *p, const char *url);

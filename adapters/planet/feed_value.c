@@ -61,7 +61,7 @@ void feed_set_url(struct feed_reader *p, enum feed_value which, int rank, const 
 	if (!reference.failed)
 		resolve(p, &whole, url_is_absolute(base) || !p->home.len ? base : p->home.p,
 			reference.p);
-	if (whole.len && !whole.failed)
+	if (whole.len && !whole.failed && url_is_page(whole.p))
 		feed_draft_set(&p->draft, which, rank, whole.p, whole.len);
 	bus_buf_finish(&reference);
 	bus_buf_finish(&whole);
@@ -69,7 +69,7 @@ void feed_set_url(struct feed_reader *p, enum feed_value which, int rank, const 
 
 void feed_set_home(struct feed_reader *p, const char *url)
 {
-	if (p->home.len || !url_is_absolute(url) || strlen(url) > FEED_URL_MAX)
+	if (p->home.len || !url_is_page(url) || strlen(url) > FEED_URL_MAX)
 		return;
 	bus_buf_puts(&p->home, url);
 }

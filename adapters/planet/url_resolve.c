@@ -3,6 +3,7 @@
 #include "adapters/planet/url_resolve.h"
 
 #include <string.h>
+#include <strings.h>
 
 struct part {
 	const char *p;
@@ -34,6 +35,61 @@ static size_t scheme_len(const char *p, size_t len)
 bool url_is_absolute(const char *url)
 {
 	return scheme_len(url, strlen(url)) > 0;
+}
+
+static bool has_scheme(const char *url, const char *const *scheme)
+{
+	const size_t len = scheme_len(url, strlen(url));
+
+	for (; *scheme; scheme++)
+		if (len && strlen(*scheme) == len && strncasecmp(url, *scheme, len) == 0)
+			return true;
+	return false;
+}
+
+bool url_is_page(const char *url)
+{
+	static const char *const scheme[] = { "http", "https", "ftp", "gemini", "gopher", NULL };
+	const char *rest = strchr(url, ':');
+
+	return rest && has_scheme(url, scheme) && strncmp(rest, "://", 3) == 0 && rest[3] &&
+	       !strchr("/?#", rest[3]);
+}
+
+bool url_is_harmful(const char *url)
+{
+	static const char *const scheme[] = { "javascript", "vbscript", "data", "file", NULL };
+
+	return has_scheme(url, scheme);
+}
+
+/*
+ * The length of a character that is not shown, or turns the others around, at
+ * p; 0: it is none.  U+0080 to U+00A0, U+00AD, U+061C, U+200B to U+200F,
+ * U+2028 to U+202F, U+2060 to U+206F, U+FEFF.
+ */
+static size_t hidden_len(const char *p, size_t len)
+{
+	const unsigned char *c = (const unsigned char *)p;
+
+	if (*c <= ' ' || *c == 0x7f)
+		return 1;
+	if (len >= 2 &&
+	    ((c[0] == 0xc2 && (c[1] <= 0xa0 || c[1] == 0xad)) || (c[0] == 0xd8 && c[1] == 0x9c)))
+		return 2;
+	if (len >= 3 && c[0] == 0xe2 &&
+	    ((c[1] == 0x80 && ((c[2] >= 0x8b && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xaf))) ||
+	     (c[1] == 0x81 && c[2] >= 0xa0 && c[2] <= 0xaf)))
+		return 3;
+	return len >= 3 && memcmp(c, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+bool url_has_hidden(const char *url)
+{
+	for (; *url; url++)
+		if (*url != ' ' && hidden_len(url, strnlen(url, 3)))
+			return true;
+	return false;
 }
 
 /* The part before the first of the bytes in stop; rest begins there. */
@@ -87,11 +143,17 @@ static struct url split(const char *text)
 
 static void add(struct bus_buf *out, struct part part)
 {
-	for (; part.len; skip(&part, 1))
-		if ((unsigned char)*part.p <= ' ' || *part.p == 0x7f)
-			bus_buf_printf(out, "%%%02X", (unsigned char)*part.p);
-		else
+	size_t hidden;
+
+	while (part.len) {
+		hidden = hidden_len(part.p, part.len);
+		if (!hidden) {
 			bus_buf_add(out, part.p, 1);
+			skip(&part, 1);
+		}
+		for (; hidden; hidden--, skip(&part, 1))
+			bus_buf_printf(out, "%%%02X", (unsigned char)*part.p);
+	}
 }
 
 /* Without the last segment, and the slash before it; not more than what begins at start. */

@@ -498,6 +498,54 @@ static void resolves_links(void)
 	feed_free(feed);
 }
 
+/* What is no address to follow is none; what nobody sees is written out. */
+static void leaves_out_what_is_no_page(void)
+{
+	static const struct {
+		const char *inner, *link, *id;
+	} rows[] = {
+		{ "<id>1</id><link href='javascript:alert(1)'/>", "", "1" },
+		{ "<id>1</id><link href=' JavaScript:alert(1)'/>", "", "1" },
+		{ "<id>1</id><link href='data:text/html,x'/>", "", "1" },
+		{ "<id>1</id><link href='file:///etc/passwd'/>", "", "1" },
+		{ "<id>1</id><link href='http:///x'/>", "", "1" },
+		{ "<id>1</id><link href='http:x'/>", "", "1" },
+		{ "<id>1</id><link href='x'/>", "", "1" },
+		{ "<id>1</id><link xml:base='javascript:alert(1)//' href='x'/>", "", "1" },
+		{ "<id>1</id><link xml:base='file:///etc/' href='x'/>", "", "1" },
+		{ "<id>1</id><link href='javascript:x'/><link href='http://x/1'/>", "http://x/1",
+		  "1" },
+		{ "<id>1</id><link href='HTTPS://x/1'/>", "HTTPS://x/1", "1" },
+		{ "<id>1</id><link href='gemini://x/1'/>", "gemini://x/1", "1" },
+		{ "<link href='javascript:x'/><title>t</title>", "", "urn:debmsg:post:" },
+		{ "<id>javascript:alert(1)</id>", "", "urn:debmsg:post:" },
+		{ "<id>a\xe2\x80\xae"
+		  "b</id>",
+		  "", "urn:debmsg:post:" },
+		{ "<id>1</id><link href='http://x/\xe2\x80\xaegnp.exe'/>",
+		  "http://x/%E2%80%AEgnp.exe", "1" },
+		{ "<id>1</id><link href='http://x/\xe2\x80\x8b\xe2\x81\xa6\xc2\x85\xef\xbb\xbf"
+		  "\xc3\xa4'/>",
+		  "http://x/%E2%80%8B%E2%81%A6%C2%85%EF%BB%BF\xc3\xa4", "1" },
+	};
+	struct feed *feed;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		feed = parse_entry(rows[i].inner);
+		CHECK_TEXT(feed->post[0]->link, rows[i].link);
+		CHECK_ROW(strncmp(feed->post[0]->id, rows[i].id, strlen(rows[i].id)) == 0,
+			  "%zu: %s", i, feed->post[0]->id);
+		feed_free(feed);
+	}
+	feed = parse("<rss><channel><link>javascript:x//</link><item><guid>javascript:y</guid>"
+		     "<source url='javascript:z'>s</source><link>w</link></item></channel></rss>");
+	CHECK_TEXT(feed->post[0]->link, "");
+	CHECK_TEXT(feed->post[0]->feed_url, "");
+	CHECK(strncmp(feed->post[0]->id, "urn:", 4) == 0);
+	feed_free(feed);
+}
+
 static void reads_dates_of_all_forms(void)
 {
 	static const struct {
@@ -841,6 +889,7 @@ static const struct check_test tests[] = {
 	{ "keeps the newest of one id", keeps_the_newest_of_one_id },
 	{ "knows a post by what it is", knows_a_post_by_what_it_is },
 	{ "resolves links", resolves_links },
+	{ "leaves out what is no page", leaves_out_what_is_no_page },
 	{ "reads dates of all forms", reads_dates_of_all_forms },
 	{ "reads encodings by the rules", reads_encodings_by_the_rules },
 	{ "writes events that consumers accept", writes_events_that_consumers_accept },
