@@ -4,12 +4,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 
+#include "adapters/common/say.h"
 #include "adapters/planet/digest.h"
 #include "timestamp.h"
 
-static const char cursor[] = "broken";
+static const char cursor[] = "broken", good_since[] = "+";
 
 void rewritten_init(struct rewritten *file, struct watch *watch, const char *path)
 {
@@ -68,11 +70,35 @@ bool rewritten_doubt(struct rewritten *file)
 	return is_younger(file, REWRITTEN_DOUBT_MS);
 }
 
+/* The digest, then those known before it. */
+static enum bus_code remember(const char *hex, const char *known, struct adapter_batch *batch,
+			      struct bus_err *err)
+{
+	struct bus_buf value = BUS_BUF_INIT((REWRITTEN_BROKEN_MAX + 1) * (DIGEST_HEX + 1));
+	const char *p = known;
+	enum bus_code rc;
+	size_t i;
+
+	bus_buf_puts(&value, hex);
+	for (i = 1; i < REWRITTEN_BROKEN_MAX && strlen(p) >= DIGEST_HEX; i++) {
+		if (strncmp(p, hex, DIGEST_HEX) != 0)
+			bus_buf_printf(&value, " %.*s", DIGEST_HEX, p);
+		p += DIGEST_HEX + (p[DIGEST_HEX] == ' ');
+	}
+	rc = bus_buf_check(&value, "what could not be read", err);
+	if (!rc)
+		rc = batch_cursor(batch, cursor, value.p, value.len, err);
+	bus_buf_finish(&value);
+	return rc;
+}
+
 enum bus_code rewritten_reject(struct rewritten *file, const struct bus_buf *bytes,
 			       struct bus_err *why, struct adapter_batch *batch,
 			       struct bus_err *err)
 {
 	char hex[DIGEST_HEX + 1], *known = NULL;
+	const char *list = "";
+	bool was_good = false;
 	struct digest digest;
 	struct digest_key key;
 	enum bus_code rc;
@@ -84,13 +110,21 @@ enum bus_code rewritten_reject(struct rewritten *file, const struct bus_buf *byt
 	digest_finish(&digest, &key);
 	digest_hex(hex, &key);
 	rc = watch_cursor(file->watch, cursor, &known, &len, err);
-	if (rc || (known && strcmp(known, hex) == 0))
+	if (!rc && known) {
+		was_good = *known == *good_since;
+		list = known + was_good;
+	}
+	if (rc || (!was_good && strstr(list, hex)))
 		goto out;
 	if (strncmp(why->text, file->path, strlen(file->path)) != 0)
 		bus_err_context(why, "%s", file->path);
-	rc = batch_reject(batch, bytes->p ? bytes->p : "", bytes->p ? bytes->len : 0, why, err);
+	if (strstr(list, hex))
+		say(LOG_WARNING, "%s; it was kept before", why->text);
+	else
+		rc = batch_reject(batch, bytes->p ? bytes->p : "", bytes->p ? bytes->len : 0, why,
+				  err);
 	if (!rc)
-		rc = batch_cursor(batch, cursor, hex, DIGEST_HEX, err);
+		rc = remember(hex, list, batch, err);
 out:
 	free(known);
 	return rc;
@@ -99,13 +133,19 @@ out:
 enum bus_code rewritten_accept(struct rewritten *file, struct adapter_batch *batch,
 			       struct bus_err *err)
 {
+	struct bus_buf value = BUS_BUF_INIT((REWRITTEN_BROKEN_MAX + 1) * (DIGEST_HEX + 1));
 	char *known = NULL;
 	enum bus_code rc;
 	size_t len;
 
 	rc = watch_cursor(file->watch, cursor, &known, &len, err);
-	if (!rc && known)
-		rc = batch_cursor(batch, cursor, NULL, 0, err);
+	if (!rc && known && *known != *good_since) {
+		bus_buf_printf(&value, "%s%s", good_since, known);
+		rc = bus_buf_check(&value, "what could not be read", err);
+		if (!rc)
+			rc = batch_cursor(batch, cursor, value.p, value.len, err);
+	}
+	bus_buf_finish(&value);
 	free(known);
 	return rc;
 }

@@ -14,12 +14,14 @@
  *	rewritten_wait()	true: it is that fresh; read() ends and comes again
  *	rewritten_doubt()	true: for what is hard to believe, within
  *				REWRITTEN_DOUBT_MS; with --once it ends without it
- *	rewritten_reject()	it stays wrong: kept and said, once for the same bytes
+ *	rewritten_reject()	it stays wrong: kept and said, once for the same bytes;
+ *				only said, the first ones that return after a good file
  *	rewritten_accept()	it is good
  *
- * One cursor, "broken", says what was rejected last.
+ * One cursor, "broken", has digests of what was rejected last, the latest first,
+ * REWRITTEN_BROKEN_MAX of them, and before them "+" if the file was good since.
  */
-enum { REWRITTEN_SETTLED_MS = 2000, REWRITTEN_DOUBT_MS = 60000 };
+enum { REWRITTEN_SETTLED_MS = 2000, REWRITTEN_DOUBT_MS = 60000, REWRITTEN_BROKEN_MAX = 16 };
 
 struct rewritten {
 	struct watch *watch;

@@ -199,6 +199,24 @@ expect 'length == 0'
 { echo "tag:b,10|http://b.example.org/10|Post 10|$long 10||b" && cat "$work/nine"; } | atom >"$feed"
 run && expect_types 'post.add http://b.example.org/10'
 
+note "broken in two ways in turn: each is kept once; said again after a good one"
+for n in 501 502 501 502 501; do
+	head -c $n "$work/good" >"$feed"
+	run
+	echo "$(count_rejects) $(grep -c 'kept before' "$work/said" || :)"
+done >"$work/rejects"
+printf '%s\n' '1 0' '1 0' '0 0' '0 0' '0 0' | cmp - "$work/rejects" || fail "$(cat "$work/rejects")"
+cp "$work/good" "$feed"
+run && expect 'length == 0'
+for n in 501 502; do
+	head -c $n "$work/good" >"$feed"
+	run
+	echo "$(count_rejects) $(grep -c 'kept before' "$work/said" || :)"
+done >"$work/rejects"
+printf '%s\n' '0 1' '0 0' | cmp - "$work/rejects" || fail "after a good one: $(cat "$work/rejects")"
+cp "$work/good" "$feed"
+run && expect 'length == 0'
+
 note "a watcher sees the file written anew, in place, in parts and renamed"
 start --from-now
 { echo "tag:b,11|http://b.example.org/11|Post 11|$long 11||b" && cat "$work/nine"; } | atom >"$work/next"
