@@ -32,10 +32,46 @@ expect 'length == 0'
 mkdir "$work/gone"
 mv "$work/state" "$work/gone/state"
 
+# Until FILE is so old that it is believed; its ctime counts, which nobody can set back.
+await_settled() {
+	until [ $(($(date +%s) - $(stat -c %Z "$1"))) -ge 3 ]; do sleep 0.1; done
+}
+
+# kill_until N: while its events come, up to N in all, at least once with a part of them told
+kill_until() {
+	told=$seen
+	parts=0
+	round=0
+	while [ "$told" -lt "$1" ] && [ $round -lt 600 ]; do
+		round=$((round + 1))
+		kill_after $((30 + round % 500)) --from-start
+		told=$("$builddir/tests/dump-outbox" planet 2>/dev/null | wc -l)
+		[ "$told" -le "$seen" ] || [ "$told" -ge "$1" ] || parts=$((parts + 1))
+	done
+	[ $parts -gt 0 ] || fail "no kill came while a part was told"
+	note "$round kills, $parts of them in between"
+}
+
+note "a config.ini of 15000 feeds, settled, and kills while it is told: each feed and each name once"
+write_conf '' "$ini"
+{
+	echo '[Planet]'
+	for i in $(seq 15000); do printf '[http://x.example.org/%s]\nname = %s\n' "$i" "$i"; done
+} >"$ini"
+await_settled "$ini"
+kill_until 15000
+run --from-start
+expect 'length == 15000 and all(.[]; .type | endswith("feed.add")) and ([.[].subject] | unique | length) == 15000'
+sed -i 's/^name = /name = new /' "$ini"
+await_settled "$ini"
+kill_until 30000
+run --from-start
+expect 'length == 15000 and all(.[]; (.type | endswith("feed.rename")) and .data.name == "new " + .data.old_name) and
+	([.[].subject] | unique | length) == 15000'
+
 note "a growing file and 40 kills: each post and each edit once"
-write_conf "$feed" "$ini"
+write_conf "$feed" ''
 : >"$work/posts"
-printf '[Planet]\n' >"$ini"
 for round in $(seq 40); do
 	# old posts are edited once, in the round after theirs
 	sed "s/^\(p$((round - 1))-[1-3]|.*\)|Title/\1|Edited/" "$work/posts" >"$work/edited"
@@ -46,8 +82,7 @@ for round in $(seq 40); do
 		cat "$work/edited"
 	} >"$work/posts"
 	atom <"$work/posts" >"$feed"
-	printf '[http://x.example.org/%s]\nname = %s\n' "$round" "$round" >>"$ini"
-	touch -d '1 minute ago' "$ini" "$feed"
+	touch -d '1 minute ago' "$feed"
 	kill_after $((round * 7 % 43)) --from-start
 done
 run --from-start
@@ -58,9 +93,6 @@ jq -r 'select(.type | test("planet.post")) | .data.id + " " + .data.title' "$wor
 [ -z "$(uniq -d "$work/told")" ] || fail "told twice: $(uniq -d "$work/told")"
 jq -r 'select(.type | test("planet.post")) | .data.id + " " + .data.title' "$work/all" | tac | sort -s -u -k1,1 >"$work/last"
 awk -F'|' '{ print $1 " " $3 }' "$work/posts" | sort -k1,1 | cmp - "$work/last" || fail "what was told last is not what is there"
-jq -r 'select(.type | endswith("feed.add")) | .subject' "$work/all" | sort >"$work/adds"
-for round in $(seq 40); do echo "http://x.example.org/$round"; done | sort | cmp - "$work/adds" ||
-	fail "not each feed is added once"
 
 note "kills while a large file is told for the first time"
 write_conf "$feed" ''
