@@ -35,6 +35,7 @@ struct reader {
 	struct binding binding[BINDINGS_MAX];
 	size_t binding_count;
 	unsigned int depth;
+	bool has_dtd; /* elsewhere: expat drops what may be declared there */
 	char root_uri[URI_MAX + 1];
 	enum bus_code rc; /* of the handler, or of a limit */
 	struct bus_err *err;
@@ -195,6 +196,30 @@ static void take_root_uri(struct reader *r, const char *name, const char **att)
 
 /* -- what expat calls -- */
 
+/* Is there a reference in this tag to what XML itself does not declare? */
+static bool has_unknown_entity(const struct reader *r)
+{
+	static const char *const known[] = { "#", "amp;", "lt;", "gt;", "quot;", "apos;" };
+	int offset = 0, size = 0, len = XML_GetCurrentByteCount(r->expat);
+	const char *p = XML_GetInputContext(r->expat, &offset, &size), *end;
+	size_t i, n;
+
+	if (!p || len > size - offset)
+		return false;
+	end = p + offset + len;
+	for (p += offset; (p = memchr(p, '&', (size_t)(end - p)));) {
+		p++;
+		for (i = 0; i < sizeof(known) / sizeof(*known); i++) {
+			n = strlen(known[i]);
+			if ((size_t)(end - p) >= n && memcmp(p, known[i], n) == 0)
+				break;
+		}
+		if (i == sizeof(known) / sizeof(*known))
+			return true;
+	}
+	return false;
+}
+
 static void XMLCALL on_start(void *arg, const XML_Char *name, const XML_Char **att)
 {
 	struct reader *r = arg;
@@ -210,6 +235,10 @@ static void XMLCALL on_start(void *arg, const XML_Char *name, const XML_Char **a
 	}
 	if (XML_GetSpecifiedAttributeCount(r->expat) > 2 * ATTRIBUTES_MAX) {
 		refuse(r, "more attributes than any feed needs");
+		return;
+	}
+	if (r->has_dtd && has_unknown_entity(r)) {
+		refuse(r, "an attribute with an entity that is declared elsewhere, or nowhere");
 		return;
 	}
 	if (r->depth == 1)
@@ -250,11 +279,13 @@ static void XMLCALL on_text(void *arg, const XML_Char *p, int len)
 static void XMLCALL on_doctype(void *arg, const XML_Char *name, const XML_Char *system_id,
 			       const XML_Char *public_id, int has_internal_subset)
 {
+	struct reader *r = arg;
+
 	(void)name;
-	(void)system_id;
 	(void)public_id;
+	r->has_dtd = system_id != NULL;
 	if (has_internal_subset)
-		refuse(arg, "a DOCTYPE with declarations in it, such as of entities, is not read");
+		refuse(r, "a DOCTYPE with declarations in it, such as of entities, is not read");
 }
 
 /* Declared nowhere that we look: in the DTD of RSS 0.91 they are those of HTML. */

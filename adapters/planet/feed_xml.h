@@ -13,7 +13,8 @@
  * Nothing is loaded from anywhere, no entity is expanded: a DOCTYPE with an
  * internal subset, where entities would be declared, is refused before it is
  * read, and a plain one is passed over.  References to the characters that
- * HTML names are understood where a DOCTYPE refers to a DTD elsewhere.  Depth,
+ * HTML names are understood where a DOCTYPE refers to a DTD elsewhere, in text;
+ * in an attribute they are an error, because expat drops them there.  Depth,
  * attributes, namespaces, the length of one tag, and the memory that all names
  * of elements and attributes take, are limited.
  *

@@ -202,6 +202,8 @@ static void refuses_what_is_no_feed(void)
 		{ "<?xml version='1.0' encoding='us-ascii'?>" ATOM "\xc3\xa4</feed>", "byte " },
 		{ "<?xml version='1.0' encoding='euc-kr'?>" ATOM "\xb0</feed>", "byte " },
 		{ "<?xml version='1.0' encoding='big5'?>" ATOM "</feed>\xa4", "byte " },
+		{ "<!DOCTYPE feed SYSTEM 'x'><feed>\n<link href='http://e/&amp;&eacute;x'/></feed>",
+		  "line 2: an attribute with an entity" },
 		{ "<!DOCTYPE feed [<!ENTITY a 'x'>]>" ATOM "&a;</feed>",
 		  "DOCTYPE with declarations" },
 		{ "<!DOCTYPE feed [<!ENTITY % a SYSTEM 'file:///etc/passwd'>%a;]><feed/>",
@@ -209,10 +211,15 @@ static void refuses_what_is_no_feed(void)
 		{ "<!DOCTYPE feed SYSTEM 'x' [<!ATTLIST feed a CDATA 'long'>]><feed/>",
 		  "DOCTYPE with declarations" },
 	};
+	struct feed *feed;
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		refuses(bad[i].text, strlen(bad[i].text), bad[i].why);
+	feed = parse("<!DOCTYPE feed SYSTEM 'x'><feed><entry><id>1</id>"
+		     "<link href='http://e/?a&amp;b&#38;&lt;&gt;&quot;&apos;c'/></entry></feed>");
+	CHECK_TEXT(feed->post[0]->link, "http://e/?a&b&<>\"'c");
+	feed_free(feed);
 	refuses("<feed>\0</feed>", 14, "not well-formed");
 }
 
