@@ -30,6 +30,7 @@ int main(int argc, char **argv)
 
 	open_standard_streams();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit of our caller's is an error like a full disk */
 	say_open(adapter->program);
 	return adapter->hook ? hook_main(adapter, argc, argv) : watch_main(adapter, argc, argv);
 }

@@ -67,12 +67,15 @@ static struct slice directory_of(struct slice text, struct slice root)
 	return directory;
 }
 
-/* File, old and new revision; where the second and third are revisions, there is no directory. */
+/* Perhaps the directory, then file, old and new revision, and perhaps the user. */
 static enum bus_code parse_new(struct cvs_loginfo *info, const struct slice *operand, size_t count,
 			       struct slice directory, struct bus_err *err)
 {
 	struct slice ignored;
-	const bool has_directory = !read_revision(operand[1], &ignored) ||
+	/* files may be called like revisions; the second test is for a root that is a link */
+	const bool has_directory = (operand[0].len == directory.len &&
+				    !memcmp(operand[0].p, directory.p, directory.len)) ||
+				   !read_revision(operand[1], &ignored) ||
 				   !read_revision(operand[2], &ignored);
 	enum bus_code rc = BUS_OK;
 	size_t cap = 0, i;

@@ -204,7 +204,8 @@ static void add_clean(struct bus_buf *out, struct slice text)
 	for (; text.len; text.p += n, text.len -= n) {
 		n = bus_utf8_char(text.p, text.len);
 		if (n && ((unsigned char)*text.p >= ' ' || strchr("\t\n", *text.p)) &&
-		    (n != 3 || memcmp(text.p, "\xef\xbf", 2) != 0))
+		    (n != 3 || (memcmp(text.p, "\xef\xbf\xbe", 3) != 0 &&
+				memcmp(text.p, "\xef\xbf\xbf", 3) != 0)))
 			bus_buf_add(out, text.p, n);
 		else
 			bus_buf_puts(out, "\xef\xbf\xbd");

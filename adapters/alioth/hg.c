@@ -20,7 +20,7 @@ static const char format[] = "hg 1", no_id[] = "00000000000000000000000000000000
 enum {
 	SEEN_MAX = 100,	       /* transactions whose changegroup was told, that are remembered */
 	TRANSACTION_MAX = 100, /* bytes */
-	BOOKMARK_MAX = 4096
+	BOOKMARK_MAX = 1000    /* bytes; the rest is cut */
 };
 
 /* What is kept after struct vcs_input, as fields in this order. */
@@ -85,8 +85,10 @@ static enum bus_code find_facts(struct hg_input *ret, bool *ret_is_news, struct 
 		*ret_is_news = strcmp(variable("HG_NAMESPACE"), "bookmarks") == 0 &&
 			       strcmp(variable("HG_RET"), "0") != 0 &&
 			       strcmp(ret->first, ret->last) != 0;
-		if (*ret_is_news && (!*ret->bookmark || strlen(ret->bookmark) > BOOKMARK_MAX ||
-				     !hg_id_valid(ret->first) || !hg_id_valid(ret->last)))
+		if (strlen(ret->bookmark) > BOOKMARK_MAX)
+			ret->bookmark[BOOKMARK_MAX] = '\0'; /* our own environment */
+		if (*ret_is_news &&
+		    (!*ret->bookmark || !hg_id_valid(ret->first) || !hg_id_valid(ret->last)))
 			return bus_fail(err, BUS_E_USAGE,
 					"hg: HG_KEY, HG_OLD and HG_NEW of pushkey "
 					"are not a bookmark and two ids");

@@ -18,7 +18,7 @@
 
 static const char format[] = "svn 1";
 
-enum { PROPERTY_MAX = 4096 /* bytes of a property's name */ };
+enum { PROPERTY_MAX = 1000 /* bytes of a property's name; the rest is cut */ };
 
 /* What is kept after struct vcs_input. */
 struct svn_input {
@@ -66,8 +66,7 @@ static enum bus_code check_call(char **operand, size_t *ret_count, uint64_t *ret
 	if (!slice_number(slice_of(operand[1]), INT32_MAX, ret_revision) ||
 	    (n != 5 && !*ret_revision))
 		return bus_fail(err, BUS_E_USAGE, "svn: '%s' is no revision", operand[1]);
-	if (n == 5 && (strlen(operand[4]) != 1 || !strchr("AMD", operand[4][0]) || !*operand[3] ||
-		       strlen(operand[3]) > PROPERTY_MAX))
+	if (n == 5 && (strlen(operand[4]) != 1 || !strchr("AMD", operand[4][0]) || !*operand[3]))
 		return bus_fail(err, BUS_E_USAGE,
 				"svn: '%s' of '%.100s' is nothing that post-revprop-change is told",
 				operand[4], operand[3]);
@@ -78,6 +77,7 @@ static enum bus_code check_call(char **operand, size_t *ret_count, uint64_t *ret
 enum bus_code svn_capture(const struct adapter_context *ctx, char **operand,
 			  struct adapter_capture *ret, struct bus_err *err)
 {
+	char property[PROPERTY_MAX + 1];
 	struct vcs_input input = { .time_us = bus_time_now() };
 	char pusher[VCS_PUSHER_MAX + 1];
 	uint64_t revision = 0;
@@ -100,7 +100,8 @@ enum bus_code svn_capture(const struct adapter_context *ctx, char **operand,
 	input.pusher = pusher;
 	vcs_input_write(&ret->input, format, &input);
 	slice_field_number(&ret->input, (int64_t)revision);
-	slice_field_puts(&ret->input, n == 5 ? operand[3] : "");
+	snprintf(property, sizeof(property), "%s", n == 5 ? operand[3] : "");
+	slice_field_puts(&ret->input, property);
 	slice_field_puts(&ret->input, n == 5 ? operand[4] : "");
 	free(input.repository);
 	return bus_buf_check(&ret->input, "svn: the revision", err);

@@ -13,7 +13,7 @@ struct svn_look {
 	char revision[24];
 };
 
-enum { SVN_LOG_MAX = 1024 * 1024 /* bytes; of a longer message nothing is told */ };
+enum { SVN_LOG_MAX = 1024 * 1024 /* bytes; of a longer message the beginning counts */ };
 
 /* The repository's UUID; the caller frees it. */
 enum bus_code svn_look_uuid(const struct svn_look *look, char **ret, struct bus_err *err);

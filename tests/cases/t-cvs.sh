@@ -68,6 +68,10 @@ run update -A 'n,1.1,1.2 w' && echo q >>f1 && echo q >>'n,1.1,1.2 w' && run comm
 expect '[.[] | [.data.ref, [.data.files[].name]]] | sort ==
 	[["BR1", ["mod/f1"]], ["HEAD", ["mod/n,1.1,1.2 w"]]]'
 
+note "files that are called like revisions"
+echo x >1 && echo x >1.1 && echo x >NONE && run add 1 1.1 NONE && run commit -m 'Revisions'
+expect 'length == 1 and ([.[0].data.files[].name] | sort) == ["mod/1", "mod/1.1", "mod/NONE"]'
+
 note "odd messages: none, headers in it, not UTF-8, 300 KiB"
 run update -A
 echo 1 >>f1 && run commit -m ''

@@ -86,6 +86,26 @@ svnadmin delrevprop "$work/srv/flat" -r 2 svn:author
 release_turn
 expect 'length == 1 and .[0].data.commits[0].author == "" and .[0].data.pusher != ""'
 
+note "a message of 2 MiB: its beginning is told"
+{
+	echo 'Fix it. Closes: #4242'
+	yes 'and so on' | head -c 2097152
+} >"$work/long"
+run mkdir -F "$work/long" "$url/long"
+expect 'length == 1 and .[0].data.commits[0].subject == "Fix it. Closes: #4242" and .[0].data.closes == [4242]'
+
+note "a limit on the size of files, and a name of 5000 characters: the service never sees us fail"
+{
+	ulimit -f 0
+	"$alioth" svn "$work/srv/flat" 1 2>&1 || echo "exit status $?"
+} | cat >"$work/said"
+grep -q '^debmsg-alioth: ' "$work/said" || fail "nothing is said"
+! grep -q '^exit status' "$work/said" || fail "$(cat "$work/said")"
+long=$(printf '%05000d' 0)
+svn -q --config-dir "$work/svn" propset --revprop -r 1 "x$long" v "$url" 2>"$work/said" || fail "exit status $?"
+! grep -q hook "$work/said" || fail "the hook failed"
+expect 'length == 1 and (.[0].data.property | length) < 5000'
+
 note "a property of a revision: never its value"
 svn -q --config-dir "$work/svn" --username anna propset --revprop -r 2 svn:log 'top secret' "$url"
 svn -q --config-dir "$work/svn" --username anna propset --revprop -r 2 x:y '' "$url"

@@ -160,7 +160,7 @@ check_schemas() {
 	note "every event is as its JSON Schema says"
 	status=0
 	"$builddir/tests/dump-outbox" alioth >"$work/all"
-	python3 "$srcdir/tests/cases/schema.py" "$srcdir/schemas" <"$work/all" >"$work/said" || status=$?
+	"$srcdir/tests/cases/schema.py" "$srcdir/schemas" <"$work/all" >"$work/said" || status=$?
 	[ $status = 0 ] || [ $status -ge 77 ] || fail "schemas"
 	[ $status = 0 ] || note "left out: there is no python3-jsonschema"
 }
