@@ -121,19 +121,38 @@ static enum bus_code undo(const struct line *line, size_t index, int64_t until_u
 	return dak_memory_add(memory, &note, err);
 }
 
+/*
+ * Is this a note of an earlier or of the same run?  They differ in nothing but
+ * the month, behind which stand program and user.
+ */
+static bool is_earlier(const struct line *line, const struct dak_note *note)
+{
+	const char *mine = strchr(line->log, '|'), *its = strchr(note->log, '|');
+
+	return mine && its && strcmp(mine, its) == 0 && strcmp(note->log, line->log) <= 0;
+}
+
 static enum bus_code undo_all(const struct line *line, struct bus_err *err)
 {
 	struct dak_memory *memory = line->d->memory;
 	enum bus_code rc = BUS_OK;
-	size_t i;
+	struct dak_note *note;
+	size_t i = 0;
 
-	while (!rc &&
-	       (i = dak_memory_find(memory, 0, DAK_NOTE_OPEN, line->log, NULL)) < memory->count) {
-		say(LOG_NOTICE, "log: an upload was not finished by %s; not announced", line->log);
-		rc = undo(line, i, line->p->time_us - 1, err);
+	while (!rc && i < memory->count) {
+		note = &memory->note[i];
+		if (!is_earlier(line, note)) {
+			i++;
+		} else if (note->kind == DAK_NOTE_OPEN) {
+			say(LOG_NOTICE, "log: an upload was not finished by %s; not announced",
+			    note->log);
+			rc = undo(line, i, line->p->time_us - 1, err);
+		} else if (note->kind == DAK_NOTE_DM || note->kind == DAK_NOTE_COMMAND) {
+			dak_memory_remove(memory, i);
+		} else {
+			i++;
+		}
 	}
-	forget_name(memory, DAK_NOTE_DM, line->log, NULL);
-	forget_name(memory, DAK_NOTE_COMMAND, line->log, NULL);
 	return rc;
 }
 

@@ -19,8 +19,9 @@
  *	command		permissions of one section are undone where ERROR follows
  *			(daklib/command.py)
  *
- * A program that begins anew before that had died: what it had not finished is
- * undone, and will be told again.  Programs write between each other's lines, so
+ * A program that begins anew before that had died, be it in the file of a later
+ * month: what it had not finished is undone, and will be told again.  What nobody
+ * finishes in a day upload_join.c undoes.  Programs write between each other's lines, so
  * each has its own place in the memory.
  */
 struct dak_decider {

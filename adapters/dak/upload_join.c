@@ -2,9 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "adapters/common/batch.h"
+#include "adapters/common/say.h"
 #include "adapters/dak/upload_private.h"
+
+/* The log's times are whole seconds, and a file system's clock may be another one. */
+enum { SLACK_US = 2000000 };
 
 size_t upload_find_note(const struct dak_memory *memory, enum dak_note_kind kind, enum dak_act act,
 			const char *changes, const char *by)
@@ -30,15 +35,27 @@ enum bus_code upload_note_told(struct upload *upload, enum dak_act act, const ch
 	return dak_memory_add(&upload->memory, &note, err);
 }
 
-static struct maildir_mail *find_waiting(const struct upload *upload, enum dak_act act,
-					 const char *changes)
+/*
+ * A mail older than this is that of another upload: dak logs and then mails.  But
+ * what process-policy rejects and process-new asks it mails first, and waits for
+ * its mailer.
+ */
+static int64_t oldest_mail(const struct dak_note *note)
+{
+	const bool mails_first = note->act == DAK_POLICY_REJECT || note->act == DAK_PROD;
+
+	return note->time_us - (mails_first ? UPLOAD_WAIT_MS * (int64_t)1000 : SLACK_US);
+}
+
+static struct maildir_mail *find_waiting(const struct upload *upload, const struct dak_note *note)
 {
 	size_t i;
 
 	for (i = 0; i < upload->dir.count; i++)
 		if (upload->dir.mail[i].state == MAILDIR_WAITING &&
-		    upload->dir.mail[i].act == act &&
-		    strcmp(upload->dir.mail[i].changes, changes) == 0)
+		    upload->dir.mail[i].act == note->act &&
+		    upload->dir.mail[i].mtime_us >= oldest_mail(note) &&
+		    strcmp(upload->dir.mail[i].changes, note->name) == 0)
 			return &upload->dir.mail[i];
 	return NULL;
 }
@@ -80,7 +97,7 @@ static enum bus_code resolve(struct upload *upload, const struct dak_note *note,
 	}
 	if (!upload->has_mail)
 		return dak_tell(&teller, NULL, 0, note, batch, err);
-	mail = find_waiting(upload, note->act, note->name);
+	mail = find_waiting(upload, note);
 	if (mail) {
 		rc = join_one(upload, note, mail, batch, ret_done, err);
 		if (rc || *ret_done)
@@ -136,6 +153,34 @@ static bool is_void(const struct dak_memory *memory, const struct maildir_mail *
 	return false;
 }
 
+/* Whose program has died and was not started again.  The end of the log has been seen. */
+static enum bus_code undo_forgotten(struct upload *upload, struct bus_err *err)
+{
+	struct dak_memory *memory = &upload->memory;
+	enum bus_code rc = BUS_OK;
+	struct dak_note note;
+	int64_t until_us;
+	size_t i = 0;
+
+	while (!rc && (i = dak_memory_find(memory, i, DAK_NOTE_OPEN, NULL, NULL)) < memory->count) {
+		note = memory->note[i];
+		until_us = note.time_us + UPLOAD_DAY_S * (int64_t)1000000;
+		if (upload->now_us < until_us) {
+			upload_wake_at(upload, until_us);
+			i++;
+			continue;
+		}
+		say(LOG_NOTICE, "log: an upload was not finished by %s in a day; not announced",
+		    note.log);
+		dak_memory_remove(memory, i);
+		note.kind = DAK_NOTE_VOID;
+		note.time_us += UPLOAD_WAIT_MS * (int64_t)1000;
+		note.since_us = upload->now_us;
+		rc = dak_memory_add(memory, &note, err);
+	}
+	return rc;
+}
+
 /* Mails of what was taken back. */
 static void drop_void(struct upload *upload)
 {
@@ -172,10 +217,13 @@ static void drop_unconfirmed(struct upload *upload)
 
 enum bus_code upload_join(struct upload *upload, struct adapter_batch *batch, struct bus_err *err)
 {
-	enum bus_code rc;
+	enum bus_code rc = BUS_OK;
 
+	if (upload->log_is_read)
+		rc = undo_forgotten(upload, err);
 	drop_void(upload);
-	rc = resolve_all(upload, batch, err);
+	if (!rc)
+		rc = resolve_all(upload, batch, err);
 	if (!rc && !batch->more && upload->log_is_read && months_any(upload->months))
 		drop_unconfirmed(upload);
 	return rc;

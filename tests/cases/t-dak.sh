@@ -140,7 +140,58 @@ accept
 run
 expect 'length == 1'
 
+# past SECONDS PROGRAM ACTION: a line of then, in the file $month
+past() {
+	echo "$(date -d "$1 seconds ago" +%Y%m%d%H%M%S)|$2|dak|$3" >>"$work/log/$month"
+}
+
+note "a program that died, and began anew in the next month's file: never the other upload's mail"
+both
+run --from-start
+month=2023-02
+past 1300 process-upload 'program start'
+past 1300 process-upload 'ACCEPT|foo_1.0_source.changes'
+sed 's/^Version:.*/&\nUrgency: low/' "$work/foo" >"$work/foo1"
+sed 's/^Version:.*/&\nUrgency: critical/' "$work/foo" >"$work/foo2"
+mail accepted changes=foo_1.0_source.changes source=foo contents="$work/foo1"
+touch -d '1300 seconds ago' "$file"
+run
+expect 'length == 0'
+month=2023-03
+past 10 process-upload 'program start'
+past 10 process-upload 'ACCEPT|foo_1.0_source.changes'
+past 10 process-upload 'program end'
+mail accepted changes=foo_1.0_source.changes source=foo contents="$work/foo2"
+run
+expect 'length == 1 and .[0].data.urgency == "critical"'
+is_said 'was not finished'
+is_empty
+both
+run --from-start
+mail accepted changes=foo_1.0_source.changes source=foo contents="$work/foo1"
+touch -d '300 seconds ago' "$file"
+past 10 process-upload 'ACCEPT|foo_1.0_source.changes'
+past 10 process-upload 'program end'
+run
+expect 'length == 0'
+[ -e "$file" ] || fail "a mail older than its line is that of another upload"
+
+note "a program that died and is never started again: its mail does not stay"
+both
+run --from-start
+month=2023-02
+past 90000 process-upload 'ACCEPT|foo_1.0_source.changes'
+mail accepted changes=foo_1.0_source.changes source=foo contents="$work/foo1"
+touch -d '90000 seconds ago' "$file"
+run
+expect 'length == 0'
+is_said 'was not finished .* in a day'
+is_empty
+unset month
+
 note "programs that write between each other's lines"
+both
+run --from-start
 mail new changes=bar_2_all.changes source=bar version=2 architecture=all
 accept
 line process-upload 'ACCEPT|foo_1.0_source.changes'
