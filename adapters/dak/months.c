@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "adapters/common/batch.h"
 #include "adapters/dak/names.h"
@@ -42,6 +44,28 @@ static bool is_month(const char *name)
 		if (i == 4 ? name[i] != '-' : name[i] < '0' || name[i] > '9')
 			return false;
 	return !name[MONTH_LEN];
+}
+
+/* The name of the file of this month, or of the next one, by the clock of this machine. */
+static void month_now(char ret[MONTH_LEN + 1], int ahead)
+{
+	const time_t now = time(NULL);
+	char text[64];
+	struct tm tm;
+
+	memset(&tm, 0, sizeof(tm));
+	localtime_r(&now, &tm);
+	ahead += tm.tm_mon;
+	snprintf(text, sizeof(text), "%04d-%02d", tm.tm_year + 1900 + ahead / 12, ahead % 12 + 1);
+	memcpy(ret, text, MONTH_LEN);
+	ret[MONTH_LEN] = '\0';
+}
+
+static bool is_file(DIR *dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd(dir), name, &st, 0) == 0 && S_ISREG(st.st_mode);
 }
 
 static int by_name(const void *a, const void *b)
@@ -91,12 +115,15 @@ enum bus_code months_look(struct months *months, struct bus_err *err)
 {
 	DIR *dir = opendir(months->directory);
 	const struct dirent *entry;
+	char last[MONTH_LEN + 1];
 	enum bus_code rc = BUS_OK;
 
+	month_now(last, 1);
 	if (!dir)
 		return bus_fail(err, BUS_E_TEMP, "%s: %s", months->directory, strerror(errno));
 	while (!rc && (entry = readdir(dir)) != NULL)
-		if (is_month(entry->d_name) && strcmp(entry->d_name, months->first) >= 0)
+		if (is_month(entry->d_name) && strcmp(entry->d_name, months->first) >= 0 &&
+		    strcmp(entry->d_name, last) <= 0 && is_file(dir, entry->d_name))
 			rc = add_month(months, entry->d_name, err);
 	closedir(dir);
 	if (!rc && !months->first[0])
@@ -144,6 +171,7 @@ static enum bus_code drop_first(struct months *months, struct bus_err *err)
 enum bus_code months_next(struct months *months, struct follow_line *ret, const char **ret_month,
 			  struct bus_err *err)
 {
+	char this_month[MONTH_LEN + 1];
 	enum bus_code rc = BUS_OK;
 	struct month *month;
 	size_t i = 0;
@@ -161,7 +189,8 @@ enum bus_code months_next(struct months *months, struct follow_line *ret, const 
 		if (rc != BUS_E_NO)
 			return rc;
 		rc = BUS_OK;
-		if (i == 0 && months->count > OPEN_MONTHS)
+		month_now(this_month, 0);
+		if (i == 0 && months->count > OPEN_MONTHS && strcmp(month->name, this_month) < 0)
 			rc = drop_first(months, err);
 		else
 			i++;

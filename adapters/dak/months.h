@@ -14,7 +14,9 @@
  *	months_save()		how far all this was read
  *
  * A program writes to the file of the month in which it was started, so the
- * month before goes on being read until there is a third one.
+ * month before goes on being read until there is a third one.  What is no
+ * regular file, or is named after a month later than the next one, is none of
+ * them; the file of the current month is never given up.
  */
 enum { MONTH_LEN = 7 }; /* 2023-03 */
 

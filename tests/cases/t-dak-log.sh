@@ -131,6 +131,23 @@ expect '[.[].subject] == ["long-running"]'
 run
 expect 'length == 0'
 
+note "what only looks like the file of a month"
+begin "log-directory = \"$work/log\""
+line process-upload 'program start'
+run
+mkdir "$work/log/2023-01"
+mkfifo "$work/log/$(date -d "$(date +%Y-%m-15) next month" +%Y-%m)"
+line control-suite 'added|testing|beside 1 source'
+run
+expect '[.[].subject] == ["beside"]'
+for future in 2099-01 2099-02 2099-03; do
+	month=$future line control-suite 'added|testing|future 1 source'
+done
+run
+line control-suite 'added|testing|today 1 source'
+run
+expect '[.[].subject] == ["today"]'
+
 note "a directory that is empty at first, and one that is not there"
 begin "log-directory = \"$work/log/dak\""
 "$dak" --once 2>"$work/said" && fail "a log that is not there is no failure"
