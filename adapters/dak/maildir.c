@@ -27,6 +27,7 @@ static void free_mail(struct maildir_mail *mail)
 {
 	free(mail->name);
 	free(mail->changes);
+	free(mail->reason);
 }
 
 void maildir_finish(struct maildir *dir)
@@ -107,6 +108,7 @@ static void look_again(struct maildir_mail *mail, const struct stat *st)
 	if (strcmp(now.identity, mail->identity) == 0)
 		return;
 	free(mail->changes);
+	free(mail->reason);
 	now.is_seen = true;
 	*mail = now;
 }
@@ -231,9 +233,13 @@ bool maildir_reject(const struct maildir *dir, struct maildir_mail *mail, const 
 	char *kept = NULL;
 
 	if (rejected_keep(dir->path, mail->name, reason, &kept, &err)) {
-		say(LOG_ERR, "%s/%s: %s; and it cannot be put aside: %s", dir->path, mail->name,
-		    reason, err.text);
-		mail->state = MAILDIR_STUCK;
+		if (mail->state != MAILDIR_STUCK)
+			say(LOG_ERR, "%s/%s: %s; and it cannot be put aside: %s", dir->path,
+			    mail->name, reason, err.text);
+		if (!mail->reason)
+			mail->reason = strdup(reason);
+		/* without memory for the reason it is read again, and again found wrong */
+		mail->state = mail->reason ? MAILDIR_STUCK : MAILDIR_FRESH;
 		return false;
 	}
 	say(LOG_ERR, "%s/%s: not announced: %s; kept as rejected/%s", dir->path, mail->name, reason,
@@ -241,4 +247,9 @@ bool maildir_reject(const struct maildir *dir, struct maildir_mail *mail, const 
 	free(kept);
 	mail->state = MAILDIR_GONE;
 	return true;
+}
+
+bool maildir_retry(const struct maildir *dir, struct maildir_mail *mail)
+{
+	return mail->reason ? maildir_reject(dir, mail, mail->reason) : maildir_remove(dir, mail);
 }

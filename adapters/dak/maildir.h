@@ -27,7 +27,7 @@ enum maildir_state {
 	MAILDIR_WAITING, /* read; the log has not told of it */
 	MAILDIR_DONE,	 /* announced */
 	MAILDIR_GONE,	 /* removed or moved; to be forgotten by the next scan */
-	MAILDIR_STUCK	 /* it cannot be moved or removed; said once */
+	MAILDIR_STUCK	 /* it could not be moved or removed; said once */
 };
 
 struct maildir_mail {
@@ -38,7 +38,9 @@ struct maildir_mail {
 	/* of one that is waiting */
 	enum dak_act act;
 	char *changes;
-	bool is_seen; /* by the scan at hand */
+	bool is_announced; /* it was, whatever its state is now */
+	char *reason;	   /* MAILDIR_STUCK: why it is to go to rejected/; NULL: to be removed */
+	bool is_seen;	   /* by the scan at hand */
 };
 
 struct maildir {
@@ -67,5 +69,8 @@ bool maildir_remove(const struct maildir *dir, struct maildir_mail *mail);
 
 /* Moves it to rejected/.  The same. */
 bool maildir_reject(const struct maildir *dir, struct maildir_mail *mail, const char *reason);
+
+/* Tries again what one that is stuck was to become.  The same, but says no failure again. */
+bool maildir_retry(const struct maildir *dir, struct maildir_mail *mail);
 
 #endif

@@ -131,6 +131,7 @@ enum bus_code dak_upload_read(void *input, struct adapter_batch *batch, struct b
 		rc = upload_read_mails(upload, batch, err);
 	if (!rc)
 		rc = upload_join(upload, batch, err);
+	upload_wake_for_stuck(upload);
 	return rc ? rc : save(upload, batch, err);
 }
 

@@ -9,7 +9,7 @@
 #include "adapters/dak/upload_private.h"
 
 /* The log's times are whole seconds, and a file system's clock may be another one. */
-enum { SLACK_US = 2000000 };
+enum { SLACK_US = 10000000 };
 
 size_t upload_find_note(const struct dak_memory *memory, enum dak_note_kind kind, enum dak_act act,
 			const char *changes, const char *by)
@@ -70,7 +70,10 @@ static enum bus_code join_one(struct upload *upload, const struct dak_note *note
 
 	*ret_done = false;
 	if (rc == BUS_E_NO || rc == BUS_E_DATA) { /* somebody took it away, or wrote in it */
-		mail->state = MAILDIR_STUCK;
+		free(mail->changes);
+		mail->changes = NULL;
+		mail->state = rc == BUS_E_NO ? MAILDIR_GONE : MAILDIR_FRESH;
+		batch->more = true;
 		return BUS_OK;
 	}
 	if (!rc)

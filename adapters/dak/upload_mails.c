@@ -49,8 +49,10 @@ enum bus_code upload_announce(struct upload *upload, struct maildir_mail *mail,
 	snprintf(name, sizeof(name), "%s%s", done_prefix, mail->name);
 	if (!rc)
 		rc = batch_cursor(batch, name, mail->identity, strlen(mail->identity), err);
-	if (!rc)
+	if (!rc) {
 		mail->state = MAILDIR_DONE;
+		mail->is_announced = true;
+	}
 	batch->more = true; /* its cursor goes away when the file has */
 	return rc;
 }
@@ -88,6 +90,7 @@ static enum bus_code finish_done(struct upload *upload, struct bus_err *err)
 		rc = watch_cursor(upload->watch, name, &identity, &len, err);
 		if (!rc && mail && identity && strcmp(identity, mail->identity) == 0) {
 			mail->state = MAILDIR_DONE;
+			mail->is_announced = true;
 			rc = remove_one(upload, mail, err);
 		} else if (!rc) {
 			rc = add_name(&upload->gone, &upload->gone_count, upload->done[i], err);
@@ -97,6 +100,44 @@ static enum bus_code finish_done(struct upload *upload, struct bus_err *err)
 	}
 	free_names(&upload->done, &upload->done_count);
 	return rc;
+}
+
+/* -- mails that are stuck -- */
+
+static enum bus_code retry_stuck(struct upload *upload, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+	bool any = false;
+	size_t i;
+
+	if (upload->now_us < upload->retry_us)
+		return BUS_OK;
+	for (i = 0; i < upload->dir.count && !rc; i++) {
+		struct maildir_mail *mail = &upload->dir.mail[i];
+
+		if (mail->state != MAILDIR_STUCK)
+			continue;
+		if (!maildir_retry(&upload->dir, mail))
+			any = true;
+		else if (mail->is_announced)
+			rc = add_name(&upload->gone, &upload->gone_count, mail->name, err);
+	}
+	upload->retry_ms = any && upload->retry_ms ? 2 * upload->retry_ms : 1000;
+	if (upload->retry_ms > UPLOAD_RETRY_MS)
+		upload->retry_ms = UPLOAD_RETRY_MS;
+	upload->retry_us = any ? upload->now_us + upload->retry_ms * 1000 : 0;
+	return rc;
+}
+
+void upload_wake_for_stuck(struct upload *upload)
+{
+	size_t i;
+
+	for (i = 0; i < upload->dir.count; i++)
+		if (upload->dir.mail[i].state == MAILDIR_STUCK) {
+			upload_wake_at(upload, upload->retry_us);
+			return;
+		}
 }
 
 enum bus_code upload_drop_cursors(struct upload *upload, struct adapter_batch *batch,
@@ -218,6 +259,8 @@ enum bus_code upload_read_mails(struct upload *upload, struct adapter_batch *bat
 	rc = maildir_scan(&upload->dir, err);
 	if (!rc)
 		rc = finish_done(upload, err);
+	if (!rc)
+		rc = retry_stuck(upload, err);
 	upload->mails_are_read = !rc;
 	for (i = 0; i < upload->dir.count && !rc; i++) {
 		if (upload->dir.mail[i].state != MAILDIR_FRESH)
@@ -261,6 +304,7 @@ enum bus_code upload_remove_done(struct upload *upload, struct bus_err *err)
 	for (i = 0; i < upload->dir.count && !rc; i++)
 		if (upload->dir.mail[i].state == MAILDIR_DONE)
 			rc = remove_one(upload, &upload->dir.mail[i], err);
+	upload_wake_for_stuck(upload);
 	return rc;
 }
 

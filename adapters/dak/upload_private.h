@@ -14,7 +14,10 @@
  *
  * Cursors: done/<file of a mail>, memory, began, and those of months.c.
  */
-enum { UPLOAD_DAY_S = 24 * 3600 };
+enum {
+	UPLOAD_DAY_S = 24 * 3600,
+	UPLOAD_RETRY_MS = 60 * 1000 /* at most; from one second on, doubled each time */
+};
 
 struct upload {
 	struct watch *watch;
@@ -27,6 +30,8 @@ struct upload {
 	bool began_is_changed;
 	int64_t now_us;	     /* when this call began */
 	int64_t soonest_us;  /* when something is to be looked at again; 0: never */
+	int64_t retry_ms;    /* for how long after that they are left alone */
+	int64_t retry_us;    /* when mails that are stuck are tried again */
 	bool log_is_read;    /* to its end, in this call */
 	bool mails_are_read; /* all of them */
 	char **gone;	     /* done and removed: their cursors can go */
@@ -60,6 +65,8 @@ enum bus_code upload_remove_done(struct upload *upload, struct bus_err *err);
 /* The mails are gone: their cursors can go. */
 enum bus_code upload_drop_cursors(struct upload *upload, struct adapter_batch *batch,
 				  struct bus_err *err);
+/* Wakes us for mails that are stuck; upload_read_mails() then tries them again. */
+void upload_wake_for_stuck(struct upload *upload);
 void upload_finish_mails(struct upload *upload);
 
 /* -- both -- */

@@ -449,6 +449,48 @@ else
 	note "left out: root may remove everything"
 fi
 
+note "what could not be put aside or removed is tried again"
+begin "mail-directory = \"$work/mail\""
+run
+echo garbage >"$work/mail/bad"
+: >"$work/mail/rejected"
+settle
+"$dak" 2>"$work/said" &
+pid=$!
+await() {
+	for _ in $(seq 200); do
+		! eval "$1" || return 0
+		sleep 0.1
+	done
+	fail "it does not come to this: $1"
+}
+await 'grep -q "cannot be put aside" "$work/said"'
+rm "$work/mail/rejected"
+await '[ -e "$work/mail/rejected/bad" ]'
+[ "$(grep -c 'mail/bad: .*cannot be put aside' "$work/said")" = 1 ] || fail "it says so again and again"
+lock=
+if [ "$(id -u)" != 0 ]; then
+	lock='chmod 555' unlock='chmod 755'
+elif chattr +a "$work/mail" 2>/dev/null; then
+	lock='chattr +a' unlock='chattr -a'
+	$unlock "$work/mail"
+fi
+if [ "$lock" ]; then
+	"$render" accepted changes=foo_1.0_source.changes source=foo contents="$work/foo" >"$work/rendered"
+	: >"$work/mail/one"
+	$lock "$work/mail"
+	cat "$work/rendered" >>"$work/mail/one"
+	await 'grep -q "cannot be removed" "$work/said"'
+	$unlock "$work/mail"
+	await '[ ! -e "$work/mail/one" ]'
+	expect 'length == 1'
+else
+	note "left out: root may remove everything"
+fi
+kill "$pid"
+wait "$pid" || :
+pid=
+
 note "what the log does not confirm in time is not announced; what it tells alone is"
 both
 run --from-start
