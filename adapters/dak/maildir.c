@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 
 #include "adapters/common/say.h"
 #include "adapters/dak/rejected.h"
+
+enum { LARGE_BYTES = 256 * 1024 };
 
 enum bus_code maildir_open(struct maildir *ret, const char *path, struct bus_err *err)
 {
@@ -193,6 +196,7 @@ enum bus_code maildir_read(const struct maildir *dir, const struct maildir_mail 
 	struct bus_buf bytes = BUS_BUF_INIT(MIME_BYTES_MAX);
 	char *path = NULL;
 	enum bus_code rc;
+	bool is_large;
 
 	if (asprintf(&path, "%s/%s", dir->path, mail->name) < 0)
 		return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", mail->name);
@@ -200,7 +204,11 @@ enum bus_code maildir_read(const struct maildir *dir, const struct maildir_mail 
 	if (!rc)
 		rc = dak_mail_read(ret, (struct dak_slice){ bytes.p ? bytes.p : "", bytes.len },
 				   err);
+	is_large = bytes.len > LARGE_BYTES;
 	bus_buf_finish(&bytes);
+	/* what one large mail took is not kept for the life of the process */
+	if (is_large)
+		malloc_trim(0);
 	free(path);
 	return rc;
 }

@@ -12,30 +12,79 @@ struct mime {
 	GByteArray *text; /* NULL: none */
 };
 
-/* The headers end where the first empty line stands. */
-static bool has_all_headers(struct dak_slice bytes)
+/*
+ * The headers with the empty line that ends them.  BUS_E_DATA: it is missing, or
+ * they are more than any mail has: each costs GMime hundreds of bytes.
+ */
+static enum bus_code find_headers(struct dak_slice *ret, struct dak_slice bytes,
+				  struct bus_err *err)
 {
-	return memmem(bytes.p, bytes.len, "\n\n", 2) || memmem(bytes.p, bytes.len, "\n\r\n", 3);
+	struct dak_slice rest = bytes, line;
+	size_t count = 0;
+
+	while (dak_next_part(&rest, '\n', &line)) {
+		if (!rest.len && line.p + line.len == bytes.p + bytes.len)
+			break; /* no line end */
+		*ret = (struct dak_slice){ bytes.p, bytes.len - rest.len };
+		if (!line.len || dak_is(line, "\r"))
+			return BUS_OK;
+		count += line.p[0] != ' ' && line.p[0] != '\t';
+		if (count > MIME_HEADERS_MAX || ret->len > MIME_HEADER_BYTES_MAX)
+			return bus_fail(err, BUS_E_DATA,
+					"more than %d headers, or %d bytes of them",
+					MIME_HEADERS_MAX, MIME_HEADER_BYTES_MAX);
+	}
+	return bus_fail(err, BUS_E_DATA, "not a mail: no empty line ends its headers");
 }
 
-static GMimeObject *find_text(GMimeMessage *message)
+static GMimeMessage *parse(struct dak_slice bytes)
+{
+	GMimeStream *stream = g_mime_stream_mem_new_with_buffer(bytes.p, bytes.len);
+	GMimeParser *parser = g_mime_parser_new_with_stream(stream);
+	GMimeMessage *message = g_mime_parser_construct_message(parser, NULL);
+
+	g_object_unref(parser);
+	g_object_unref(stream);
+	return message;
+}
+
+static GMimeContentType *type_of(GMimeMessage *message)
 {
 	GMimeObject *part = g_mime_message_get_mime_part(message);
-	GMimeContentType *type;
 
-	if (part && GMIME_IS_MULTIPART_SIGNED(part) &&
-	    g_mime_multipart_get_count(GMIME_MULTIPART(part)) > 0)
-		part = g_mime_multipart_get_part(GMIME_MULTIPART(part), 0);
-	type = part ? g_mime_object_get_content_type(part) : NULL;
-	return type && GMIME_IS_PART(part) && g_mime_content_type_is_type(type, "text", "plain")
-		       ? part
-		       : NULL;
+	return part ? g_mime_object_get_content_type(part) : NULL;
+}
+
+/* The first of the parts between lines of "--<boundary>"; p NULL: there is none. */
+static struct dak_slice first_part(struct dak_slice bytes, const char *boundary)
+{
+	struct dak_slice line, end, part = { NULL, 0 };
+	const size_t len = strlen(boundary);
+
+	while (dak_next_part(&bytes, '\n', &line)) {
+		if (!dak_starts(line, "--") || line.len < len + 2 ||
+		    memcmp(line.p + 2, boundary, len) != 0)
+			continue;
+		end = dak_trim((struct dak_slice){ line.p + 2 + len, line.len - 2 - len });
+		if (end.len && !dak_is(end, "--"))
+			continue;
+		if (part.p) {
+			/* the line end before a boundary is the boundary's */
+			part.len = (size_t)(line.p - part.p);
+			part.len -= part.len > 0;
+			return part;
+		}
+		part.p = bytes.p;
+	}
+	return (struct dak_slice){ NULL, 0 };
 }
 
 static GByteArray *decode_text(GMimeMessage *message)
 {
-	GMimeObject *part = find_text(message);
-	GMimeDataWrapper *content = part ? g_mime_part_get_content(GMIME_PART(part)) : NULL;
+	GMimeObject *part = g_mime_message_get_mime_part(message);
+	GMimeDataWrapper *content = part && GMIME_IS_PART(part)
+					    ? g_mime_part_get_content(GMIME_PART(part))
+					    : NULL;
 	GMimeStream *stream;
 	GByteArray *bytes;
 
@@ -53,33 +102,63 @@ static GByteArray *decode_text(GMimeMessage *message)
 	return bytes;
 }
 
+/*
+ * GMime is given only what has no structure: the headers, and a text.  So what a
+ * mail is made of, nested or counted in millions, costs nothing.
+ */
+static void read_text(struct mime *mime, struct dak_slice bytes)
+{
+	GMimeContentType *type = type_of(mime->message);
+	struct bus_err err = { BUS_OK, "" };
+	struct dak_slice headers;
+	GMimeMessage *message;
+	const char *boundary;
+
+	if (type && g_mime_content_type_is_type(type, "multipart", "signed")) {
+		boundary = g_mime_content_type_get_parameter(type, "boundary");
+		bytes = first_part(bytes, boundary ? boundary : "");
+		if (!boundary || !bytes.p || find_headers(&headers, bytes, &err))
+			return;
+		message = parse(headers);
+		type = message ? type_of(message) : NULL;
+		if (!type || !g_mime_content_type_is_type(type, "text", "plain"))
+			bytes.p = NULL;
+		if (message)
+			g_object_unref(message);
+	} else if (!type || !g_mime_content_type_is_type(type, "text", "plain")) {
+		return;
+	}
+	message = bytes.p ? parse(bytes) : NULL;
+	if (message) {
+		mime->text = decode_text(message);
+		g_object_unref(message);
+	}
+}
+
 enum bus_code mime_open(struct mime **ret, struct dak_slice bytes, struct bus_err *err)
 {
 	static bool is_ready; /* GMime's own state is global too */
+	struct dak_slice headers;
 	struct mime *mime;
-	GMimeParser *parser;
-	GMimeStream *stream;
+	enum bus_code rc;
 
 	if (bytes.len > MIME_BYTES_MAX)
 		return bus_fail(err, BUS_E_DATA, "a mail of %zu bytes is too large", bytes.len);
-	if (!has_all_headers(bytes))
-		return bus_fail(err, BUS_E_DATA, "not a mail: no empty line ends its headers");
+	rc = find_headers(&headers, bytes, err);
+	if (rc)
+		return rc;
 	mime = calloc(1, sizeof(*mime));
 	if (!mime)
 		return bus_fail(err, BUS_E_NOMEM, "mail: out of memory");
 	if (!is_ready)
 		g_mime_init();
 	is_ready = true;
-	stream = g_mime_stream_mem_new_with_buffer(bytes.p, bytes.len);
-	parser = g_mime_parser_new_with_stream(stream);
-	mime->message = g_mime_parser_construct_message(parser, NULL);
-	g_object_unref(parser);
-	g_object_unref(stream);
+	mime->message = parse(headers);
 	if (!mime->message) {
 		mime_close(mime);
 		return bus_fail(err, BUS_E_DATA, "not a mail");
 	}
-	mime->text = decode_text(mime->message);
+	read_text(mime, bytes);
 	*ret = mime;
 	return BUS_OK;
 }

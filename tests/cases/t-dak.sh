@@ -517,6 +517,35 @@ run
 expect 'length == 0'
 is_empty
 
+note "a mail made to eat memory is refused, or costs little"
+begin "mail-directory = \"$work/mail\""
+python3 - "$work/mail" <<-'END'
+import sys
+head = ("X-Debian: DAK\nX-DAK: dak process-upload\nDebian-Archive-Action: accept\n"
+    "Debian-Changes: foo_1.0_source.changes\nDebian-Source: foo\nDebian-Version: 1.0\n"
+    "Debian-Suite: unstable\nSubject: foo_1.0_source.changes ACCEPTED into unstable\n")
+part = "Content-Type: multipart/signed; boundary=b%d\n\n--b%d\n"
+for name, text in {
+    "headers": head + "X:\n" * 2000000 + "\nx\n",
+    "long": head + "X: " + "x" * 7000000 + "\n\nx\n",
+    "partheaders": head + part % (0, 0) + "X:\n" * 2000000 + "\nx\n--b0--\n",
+    "parts": head + "Content-Type: multipart/mixed; boundary=b\n\n" + "--b\n\n" * 1400000,
+    "signed": head + "Content-Type: multipart/signed; boundary=b\n\n" + "--b\n\n" * 1400000,
+    "nested": head + "".join(part % (i, i) for i in range(120000)) + "Content-Type: text/plain\n\nhi\n",
+}.items():
+    with open(sys.argv[1] + "/" + name, "w") as file:
+        file.write(text)
+END
+settle
+(
+	# a sanitizer needs more than any limit
+	grep -q 'fsanitize' "$builddir/config.log" || ulimit -v 200000
+	exec "$dak" --once 2>"$work/said"
+) || fail "debmsg-dak: exit status $?"
+expect 'length == 4'
+is_empty
+[ "$(rejects)" = 2 ] || fail "not refused"
+
 note "a large upload shrinks to what fits"
 max_event_size=2048 begin "mail-directory = \"$work/mail\""
 python3 - "$work/foo" <<-'END' >"$work/large"
