@@ -19,7 +19,7 @@ bool dak_next_suite(struct dak_slice *rest, struct dak_slice *ret_suite,
 			part = dak_trim(part);
 	p = memmem(part.p, part.len, arrow, 2);
 	*ret_suite = (struct dak_slice){ part.p, p ? (size_t)(p - part.p) : part.len };
-	*ret_queue = (struct dak_slice){ "", 0 };
+	*ret_queue = (struct dak_slice){ NULL, 0 };
 	if (p)
 		*ret_queue = (struct dak_slice){ p + 2, part.len - ret_suite->len - 2 };
 	return true;
@@ -37,8 +37,7 @@ static enum bus_code check_suites(const struct dak_mail *mail, struct bus_err *e
 	if (dak_is(rest, "(none)"))
 		return BUS_OK;
 	while (dak_next_suite(&rest, &suite, &queue))
-		if (!dak_is_section(suite) || (queue.len && !dak_is_suite(queue)) ||
-		    (!queue.len && suite.p + suite.len != queue.p && dak_ends(suite, "->")))
+		if (!dak_is_section(suite) || (queue.p && !dak_is_suite(queue)))
 			return bad_header(err, "Debian-Suite", "is not a list of suites");
 	return BUS_OK;
 }

@@ -58,7 +58,7 @@ bool dak_mail_is_whole(const struct dak_mail *mail);
 
 /*
  * The next of Debian-Suite: "unstable", or "proposed-updates->stable-new", whose
- * part behind the arrow is the queue; queue is empty where there is none.
+ * part behind the arrow is the queue; queue.p is NULL where there is no arrow.
  */
 bool dak_next_suite(struct dak_slice *rest, struct dak_slice *ret_suite,
 		    struct dak_slice *ret_queue);
