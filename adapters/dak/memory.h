@@ -34,7 +34,7 @@ enum dak_note_kind {
 	DAK_NOTE_HOST,	  /* there are private queues here */
 	DAK_NOTE_COMMAND, /* what a program in the log is about: name, by */
 	DAK_NOTE_DM,	  /* a permission that can still be taken back */
-	DAK_NOTE_REMOVAL, /* a removal that a mail has told of */
+	DAK_NOTE_REMOVAL, /* a removal that a mail has told of; name: a hash of all of it */
 	DAK_NOTE_COUNT
 };
 

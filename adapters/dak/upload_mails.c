@@ -7,8 +7,12 @@
 #include "adapters/common/batch.h"
 #include "adapters/dak/removal.h"
 #include "adapters/dak/upload_private.h"
+#include "merkle.h"
 
-enum { MAILS_AT_ONCE = 1000 };
+enum {
+	MAILS_AT_ONCE = 1000,
+	REMOVAL_US = 60 * 1000000 /* for the mails of one removal */
+};
 
 static const char done_prefix[] = "done/";
 
@@ -157,6 +161,27 @@ enum bus_code upload_drop_cursors(struct upload *upload, struct adapter_batch *b
 
 /* -- mails that are new -- */
 
+/* What the mails of one removal have in common: its lists, and the table in their bodies. */
+static void hash_removal(struct dak_note *note, const struct dak_mail *parsed)
+{
+	struct dak_slice rest = mime_text(parsed->mime), line;
+	char hex[2 * sizeof(struct bus_hash) + 1];
+	struct bus_buf text = BUS_BUF_INIT(2 * MIME_BYTES_MAX);
+	struct bus_hash hash;
+	size_t i;
+
+	bus_buf_printf(&text, "%.*s\n%.*s\n", (int)parsed->source.len, parsed->source.p,
+		       (int)parsed->suites.len, parsed->suites.p);
+	while (rest.p && dak_next_line(&rest, &line))
+		if (memchr(line.p, '|', line.len))
+			bus_buf_printf(&text, "%.*s\n", (int)line.len, line.p);
+	bus_sha256(&hash, text.p ? text.p : "", text.len);
+	for (i = 0; i < sizeof(hash.b); i++)
+		snprintf(hex + 2 * i, 3, "%02x", hash.b[i]);
+	DAK_NOTE_SET(note->name, dak_slice(hex));
+	bus_buf_finish(&text);
+}
+
 /* A mail for each bug that one removal closes: the first one counts. */
 static enum bus_code take_removal(struct upload *upload, struct maildir_mail *mail,
 				  const struct dak_mail *parsed, struct adapter_batch *batch,
@@ -172,12 +197,9 @@ static enum bus_code take_removal(struct upload *upload, struct maildir_mail *ma
 	enum bus_code rc;
 	size_t i;
 
-	DAK_NOTE_SET(note.name, parsed->source);
-	DAK_NOTE_SET(note.detail, parsed->suites);
+	hash_removal(&note, parsed);
 	i = dak_memory_find(memory, 0, DAK_NOTE_REMOVAL, NULL, note.name);
-	while (i < memory->count &&
-	       (strcmp(memory->note[i].detail, note.detail) != 0 ||
-		mail->mtime_us - memory->note[i].time_us > UPLOAD_WAIT_MS * (int64_t)1000))
+	while (i < memory->count && llabs(mail->mtime_us - memory->note[i].time_us) > REMOVAL_US)
 		i = dak_memory_find(memory, i + 1, DAK_NOTE_REMOVAL, NULL, note.name);
 	if (i < memory->count || upload->removals_elsewhere || !parsed->source.len) {
 		maildir_remove(&upload->dir, mail);

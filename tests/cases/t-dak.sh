@@ -517,6 +517,38 @@ run
 expect 'length == 0'
 is_empty
 
+note "removals: one for all its bugs, another one for what is another"
+begin "mail-directory = \"$work/mail\""
+run
+sources=$(for i in $(seq 60); do printf 'package%d, ' "$i"; done)
+mail rm "source=${sources}foo" action=remove
+mail rm "source=${sources}foo" action=remove
+mail rm "source=${sources}bar" action=remove
+mail rm "source=${sources}foo" suite=testing action=remove
+mail rm "source=${sources}foo" action=remove
+{
+	cat "$file"
+	echo 'foo | 1.0 | source'
+} >"$work/table"
+cp "$work/table" "$file"
+settle
+run
+expect 'length == 4'
+mail rm "source=${sources}foo" action=remove
+touch -d '2 minutes ago' "$file"
+settle
+run
+expect 'length == 1'
+
+note "an arrow with nothing behind it names no queue, and so no public suite either"
+begin "mail-directory = \"$work/mail\"" 'private-queues = "embargoed"'
+run
+accept 'suite=stable-security->'
+settle
+run
+expect 'length == 0'
+[ "$(rejects)" = 1 ] || fail "not refused"
+
 note "a mail made to eat memory is refused, or costs little"
 begin "mail-directory = \"$work/mail\""
 python3 - "$work/mail" <<-'END'
