@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
+#include "adapters/common/say.h"
 #include "merkle.h"
 
 static const char version_line[] = "debmsg-dak 1\n";
@@ -114,6 +116,11 @@ static void make_room(struct dak_memory *memory)
 	for (i = 0; i < sizeof(precaution) / sizeof(*precaution); i++) {
 		found = dak_memory_find(memory, 0, precaution[i], NULL, NULL);
 		if (found < memory->count) {
+			if (precaution[i] == DAK_NOTE_OPEN || precaution[i] == DAK_NOTE_WAIT)
+				say(LOG_ERR,
+				    "log: more than %d uploads are not finished; the oldest one, "
+				    "by %s, is not announced",
+				    DAK_NOTES_MAX, memory->note[found].log);
 			dak_memory_remove(memory, found);
 			return;
 		}

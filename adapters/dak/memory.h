@@ -65,7 +65,8 @@ enum bus_code dak_memory_read(struct dak_memory *ret, const char *text, size_t l
 void dak_memory_write(struct bus_buf *out, const struct dak_memory *memory);
 void dak_memory_finish(struct dak_memory *memory);
 
-/* A copy of note.  Where there is no room, the oldest of what is only a precaution goes. */
+/* A copy of note.  Where there is no room, the oldest of what is only a precaution goes; after
+ * those, saying so, the oldest upload. */
 enum bus_code dak_memory_add(struct dak_memory *memory, const struct dak_note *note,
 			     struct bus_err *err);
 /* The same, at a place; one that was removed from there fits in again. */

@@ -49,6 +49,9 @@ static enum bus_code take_line(struct upload *upload, const struct follow_line *
 		rc = dak_decide(&decider, &parsed, month, raw, batch, &why);
 	if (rc == BUS_E_DATA) {
 		bus_err_context(&why, "%s: byte %" PRIu64, month, line->offset);
+		/* it may name what nobody is to see, in whatever form */
+		if (dak_has_private(upload->ctx, &upload->memory))
+			return batch_reject(batch, "", 0, &why, err);
 		return batch_reject(batch, raw.p, raw.len, &why, err);
 	}
 	/* what goes on with the line before is text for people */
