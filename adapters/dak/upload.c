@@ -33,6 +33,18 @@ void upload_wake_at(struct upload *upload, int64_t us)
 
 /* -- the log -- */
 
+static bool may_be_private(const struct upload *upload, struct dak_slice raw)
+{
+	struct dak_slice part;
+
+	if (dak_has_private(upload->ctx, &upload->memory))
+		return true;
+	while (dak_next_part(&raw, '|', &part))
+		if (dak_is_private(upload->ctx, dak_trim(part)))
+			return true;
+	return false;
+}
+
 static enum bus_code take_line(struct upload *upload, const struct follow_line *line,
 			       const char *month, struct adapter_batch *batch, struct bus_err *err)
 {
@@ -50,7 +62,7 @@ static enum bus_code take_line(struct upload *upload, const struct follow_line *
 	if (rc == BUS_E_DATA) {
 		bus_err_context(&why, "%s: byte %" PRIu64, month, line->offset);
 		/* it may name what nobody is to see, in whatever form */
-		if (dak_has_private(upload->ctx, &upload->memory))
+		if (may_be_private(upload, raw))
 			return batch_reject(batch, "", 0, &why, err);
 		return batch_reject(batch, raw.p, raw.len, &why, err);
 	}

@@ -93,13 +93,15 @@ is_said "$now: byte .*: '20230230155201' is not a time"
 grep -q "control-overrides|dak|changed maintainer" "$work/kept" || fail "the line is not kept"
 
 note "where there are private queues, a bad line is not kept"
-begin "log-directory = \"$work/log\"" 'private-queues = "embargoed"'
-run
-line process-policy 'Policy Queue ACCEPT|embargoed|secret_1.0_amd64.changes|x'
-run
-is_said ' 0 events, 1 rejected'
-"$builddir/tests/dump-outbox" dak upload-rejected/ >"$work/kept" || fail "the reason is not kept"
-! grep -q secret "$work/kept" "$work/said" || fail "it names what is private"
+for queue in embargoed hidden; do
+	begin "log-directory = \"$work/log\"" "$([ $queue = embargoed ] || echo "private-queues = \"$queue\"")"
+	run
+	line process-policy "Policy Queue ACCEPT|$queue|secret_1.0_amd64.changes|x"
+	run
+	is_said ' 0 events, 1 rejected'
+	"$builddir/tests/dump-outbox" dak upload-rejected/ >"$work/kept" || fail "the reason is not kept"
+	! grep -q secret "$work/kept" "$work/said" || fail "it names what is private"
+done
 now=$(date +%Y-%m)
 begin "log-directory = \"$work/log\""
 run
