@@ -19,7 +19,7 @@ struct mime {
 static enum bus_code find_headers(struct dak_slice *ret, struct dak_slice bytes,
 				  struct bus_err *err)
 {
-	struct dak_slice rest = bytes, line;
+	struct dak_slice rest = bytes, line = { NULL, 0 };
 	size_t count = 0;
 
 	while (dak_next_part(&rest, '\n', &line)) {
@@ -58,7 +58,7 @@ static GMimeContentType *type_of(GMimeMessage *message)
 /* The first of the parts between lines of "--<boundary>"; p NULL: there is none. */
 static struct dak_slice first_part(struct dak_slice bytes, const char *boundary)
 {
-	struct dak_slice line, end, part = { NULL, 0 };
+	struct dak_slice line = { NULL, 0 }, part = line, end;
 	const size_t len = strlen(boundary);
 
 	while (dak_next_part(&bytes, '\n', &line)) {
