@@ -141,13 +141,12 @@ static enum bus_code undo_all(const struct line *line, struct bus_err *err)
 
 	while (!rc && i < memory->count) {
 		note = &memory->note[i];
-		if (!is_earlier(line, note)) {
-			i++;
-		} else if (note->kind == DAK_NOTE_OPEN) {
+		if (is_earlier(line, note) && note->kind == DAK_NOTE_OPEN) {
 			say(LOG_NOTICE, "log: an upload was not finished by %s; not announced",
 			    note->log);
 			rc = undo(line, i, line->p->time_us - 1, err);
-		} else if (note->kind == DAK_NOTE_DM || note->kind == DAK_NOTE_COMMAND) {
+		} else if (is_earlier(line, note) &&
+			   (note->kind == DAK_NOTE_DM || note->kind == DAK_NOTE_COMMAND)) {
 			dak_memory_remove(memory, i);
 		} else {
 			i++;

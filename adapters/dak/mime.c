@@ -22,6 +22,7 @@ static enum bus_code find_headers(struct dak_slice *ret, struct dak_slice bytes,
 	struct dak_slice rest = bytes, line = { NULL, 0 };
 	size_t count = 0;
 
+	*ret = rest;
 	while (dak_next_part(&rest, '\n', &line)) {
 		if (!rest.len && line.p + line.len == bytes.p + bytes.len)
 			break; /* no line end */
