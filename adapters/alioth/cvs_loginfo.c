@@ -72,11 +72,16 @@ static enum bus_code parse_new(struct cvs_loginfo *info, const struct slice *ope
 			       struct slice directory, struct bus_err *err)
 {
 	struct slice ignored;
-	/* files may be called like revisions; the second test is for a root that is a link */
-	const bool has_directory = (operand[0].len == directory.len &&
-				    !memcmp(operand[0].p, directory.p, directory.len)) ||
-				   !read_revision(operand[1], &ignored) ||
-				   !read_revision(operand[2], &ignored);
+	const bool is_named = operand[0].len == directory.len &&
+			      !memcmp(operand[0].p, directory.p, directory.len);
+	/*
+	 * Files may be called like revisions, or like their directory.  Two more than
+	 * files make are directory and user; one more is the user, if no revision.
+	 */
+	const bool has_directory = !read_revision(operand[1], &ignored) ||
+				   !read_revision(operand[2], &ignored) || count % 3 == 2 ||
+				   (count % 3 == 1 && is_named &&
+				    read_revision(operand[count - 1], &ignored));
 	enum bus_code rc = BUS_OK;
 	size_t cap = 0, i;
 

@@ -58,16 +58,14 @@ static void refuse(struct reader *r, const char *what)
 /* -- memory -- */
 
 /* expat keeps each name it has seen, and tells its allocator not who asks. */
-static _Thread_local struct {
-	size_t used;
-	bool is_over;
-} memory;
+static _Thread_local size_t memory_used;
+static _Thread_local bool memory_is_over;
 
 static bool has_room(size_t had, size_t size)
 {
-	if (size <= MEMORY_MAX && memory.used - had <= MEMORY_MAX - size)
+	if (size <= MEMORY_MAX && memory_used - had <= MEMORY_MAX - size)
 		return true;
-	memory.is_over = true;
+	memory_is_over = true;
 	return false;
 }
 
@@ -77,7 +75,7 @@ static void *resize(void *p, size_t size)
 	void *grown = has_room(had, size) ? realloc(p, size) : NULL;
 
 	if (grown)
-		memory.used = memory.used - had + malloc_usable_size(grown);
+		memory_used = memory_used - had + malloc_usable_size(grown);
 	return grown;
 }
 
@@ -88,7 +86,7 @@ static void *allocate(size_t size)
 
 static void release(void *p)
 {
-	memory.used -= p ? malloc_usable_size(p) : 0;
+	memory_used -= p ? malloc_usable_size(p) : 0;
 	free(p);
 }
 
@@ -96,8 +94,8 @@ static XML_Parser create_parser(void)
 {
 	static const XML_Memory_Handling_Suite suite = { allocate, resize, release };
 
-	memory.used = 0;
-	memory.is_over = false;
+	memory_used = 0;
+	memory_is_over = false;
 	return XML_ParserCreate_MM("UTF-8", &suite, NULL);
 }
 
@@ -322,7 +320,7 @@ static enum bus_code explain(struct reader *r)
 
 	if (r->rc)
 		return r->rc;
-	if (code == XML_ERROR_NO_MEMORY && memory.is_over)
+	if (code == XML_ERROR_NO_MEMORY && memory_is_over)
 		return bus_fail(r->err, BUS_E_DATA,
 				"line %lu: more names of elements and attributes than any feed "
 				"needs",

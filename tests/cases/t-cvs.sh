@@ -69,7 +69,7 @@ expect '[.[] | [.data.ref, [.data.files[].name]]] | sort ==
 	[["BR1", ["mod/f1"]], ["HEAD", ["mod/n,1.1,1.2 w"]]]'
 
 note "files that are called like revisions"
-echo x >1 && echo x >1.1 && echo x >NONE && run add 1 1.1 NONE && run commit -m 'Revisions'
+echo x >'1' && echo x >'1.1' && echo x >NONE && run add 1 1.1 NONE && run commit -m 'Revisions'
 expect 'length == 1 and ([.[0].data.files[].name] | sort) == ["mod/1", "mod/1.1", "mod/NONE"]'
 
 note "odd messages: none, headers in it, not UTF-8, 300 KiB"
@@ -119,6 +119,8 @@ configure 'ALL debmsg-alioth cvs %{sVv}' '$a UseNewInfoFmtStrings=yes'
 events
 cd "$work/mod" && echo c >>f1 && run commit -m 'No directory'
 expect 'length == 1 and (.[0].data | .directory == "mod" and .files[0].name == "mod/f1")'
+echo x >mod && run add mod && run commit -m 'Called like its directory'
+expect 'length == 1 and .[0].data.files[0].name == "mod/mod"'
 
 note "kill -9 of the converter, again and again"
 configure 'ALL debmsg-alioth cvs %p %{sVv} $USER' ''

@@ -464,8 +464,10 @@ await() {
 	done
 	fail "it does not come to this: $1"
 }
+# shellcheck disable=SC2016 # await's to expand, here and below
 await 'grep -q "cannot be put aside" "$work/said"'
 rm "$work/mail/rejected"
+# shellcheck disable=SC2016
 await '[ -e "$work/mail/rejected/bad" ]'
 [ "$(grep -c 'mail/bad: .*cannot be put aside' "$work/said")" = 1 ] || fail "it says so again and again"
 lock=
@@ -480,8 +482,10 @@ if [ "$lock" ]; then
 	: >"$work/mail/one"
 	$lock "$work/mail"
 	cat "$work/rendered" >>"$work/mail/one"
+	# shellcheck disable=SC2016
 	await 'grep -q "cannot be removed" "$work/said"'
 	$unlock "$work/mail"
+	# shellcheck disable=SC2016
 	await '[ ! -e "$work/mail/one" ]'
 	expect 'length == 1'
 else
@@ -571,6 +575,7 @@ END
 settle
 (
 	# a sanitizer needs more than any limit
+	# shellcheck disable=SC3045 # dash has it
 	grep -q 'fsanitize' "$builddir/config.log" || ulimit -v 200000
 	exec "$dak" --once 2>"$work/said"
 ) || fail "debmsg-dak: exit status $?"
