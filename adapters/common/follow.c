@@ -81,15 +81,17 @@ static bool read_position(struct follow_position *ret, const char *text, size_t 
 /* -- lines -- */
 
 /*
- * Is the last line still where it was?  A file that was truncated may be longer
- * again than before, so that its size says nothing.
+ * Is what was read last still where it was?  A file that was truncated may be
+ * longer again than before, so that its size says nothing.
  */
 static bool is_still_there(const struct follow *follow)
 {
 	char line[LOOK_MAX];
 
-	if (!follow->passed || follow->passed > sizeof(line))
+	if (!follow->at.offset)
 		return true;
+	if (!follow->passed || follow->passed > sizeof(line)) /* read by the run before this one */
+		return follow_mark_is_at(follow->fd, &follow->at, NULL) != BUS_E_NO;
 	return pread(follow->fd, line, follow->passed,
 		     (off_t)(follow->at.offset - follow->passed)) == (ssize_t)follow->passed &&
 	       follow_mark_is_line(&follow->at, line, follow->passed - 1);

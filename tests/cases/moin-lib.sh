@@ -147,7 +147,7 @@ count_events() {
 
 # await_position: until the log was looked at for the first time
 await_position() {
-	deadline=$(($(date +%s) + 60))
+	deadline=$(($(date +%s) + 180))
 	until "$builddir/tests/dump-outbox" wiki edit-log/ >/dev/null 2>&1; do
 		[ "$(date +%s)" -lt $deadline ] || fail "the log is not read"
 		sleep 0.02
@@ -156,7 +156,7 @@ await_position() {
 
 # await_events N: until there are as many in all
 await_events() {
-	deadline=$(($(date +%s) + 60))
+	deadline=$(($(date +%s) + 180))
 	until [ "$(count_events)" -ge "$1" ]; do
 		[ "$(date +%s)" -lt $deadline ] || fail "there are not $1 events, but $(count_events)"
 		sleep 0.02

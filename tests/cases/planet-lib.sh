@@ -139,7 +139,7 @@ expect_types() {
 
 # await_events N: until as many new ones are there
 await_events() {
-	deadline=$(($(date +%s) + 30))
+	deadline=$(($(date +%s) + 180))
 	until [ "$("$builddir/tests/dump-outbox" planet 2>/dev/null | wc -l)" -ge $((seen + $1)) ]; do
 		[ "$(date +%s)" -lt $deadline ] || fail "$1 events do not come"
 		sleep 0.05
@@ -147,7 +147,7 @@ await_events() {
 }
 
 await_said() {
-	deadline=$(($(date +%s) + 30))
+	deadline=$(($(date +%s) + 180))
 	until grep -q "$1" "$work/said"; do
 		[ "$(date +%s)" -lt $deadline ] || fail "it does not say: $1"
 		sleep 0.05

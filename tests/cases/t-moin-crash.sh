@@ -5,18 +5,10 @@
 #
 # No broker is needed: events are read from the outbox.
 . "${DEBMSG_SRCDIR:-.}/tests/cases/moin-lib.sh"
+. "${DEBMSG_SRCDIR:-.}/tests/cases/idle.sh"
 
 rss_kib() {
 	sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$adapter/status"
-}
-
-cpu_ticks() {
-	sed 's/.*) //' "/proc/$adapter/stat" | cut -d ' ' -f 12,13
-}
-
-# How often it has gone to sleep.
-sleeps() {
-	sed -n 's/^voluntary_ctxt_switches:[^0-9]*//p' "/proc/$adapter/status"
 }
 
 check_memory() {
@@ -45,12 +37,7 @@ events
 	fail "not every line once and in its order"
 
 note "idle, it uses no CPU and little memory"
-before=$(cpu_ticks)
-sleeps_before=$(sleeps)
-sleep 3 # what is looked at is that nothing happens
-[ "$before" = "$(cpu_ticks)" ] || fail "it uses CPU while nothing happens: $before, $(cpu_ticks) ticks"
-# it looks around once a minute, which may be now
-[ $(($(sleeps) - sleeps_before)) -le 1 ] || fail "it woke up $(($(sleeps) - sleeps_before)) times"
+await_quiet "$adapter" 3 1 # it looks around once a minute, which may be now
 check_memory
 log "$data/edit-log" SAVENEW 00000001 Awake '' ''
 await_events 100002

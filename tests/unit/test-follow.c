@@ -303,6 +303,22 @@ static void a_truncated_file_may_be_longer_than_before(void)
 	follow_close(follow);
 }
 
+static void a_file_may_be_truncated_between_start_and_first_read(void)
+{
+	struct follow *follow;
+
+	begin();
+	append("one\ntwo\n");
+	follow = open_log(true);
+	expect(follow, "one;two;");
+	follow_close(follow);
+	follow = open_log(true); /* has looked at the file, but passed no line of it */
+	CHECK(truncate(path, 0) == 0);
+	append("three and\nfour\n");
+	expect(follow, "three and;four;");
+	follow_close(follow);
+}
+
 static void a_copy_has_what_was_truncated(void)
 {
 	begin();
@@ -644,6 +660,8 @@ int main(void)
 		  a_truncated_file_is_read_from_its_start },
 		{ "a truncated file may be longer than before",
 		  a_truncated_file_may_be_longer_than_before },
+		{ "a file may be truncated between start and first read",
+		  a_file_may_be_truncated_between_start_and_first_read },
 		{ "a copy has what was truncated", a_copy_has_what_was_truncated },
 		{ "a large file may be truncated while it is read",
 		  a_large_file_may_be_truncated_while_it_is_read },
