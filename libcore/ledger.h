@@ -1,28 +1,36 @@
 #ifndef BUS_LEDGER_H
 #define BUS_LEDGER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "err.h"
 #include "merkle.h"
 
 /*
- * The ledger: what a consumer has had from its queue.  One SQLite file for each
- * queue, <state-directory>/ledger/<queue>.db.
+ * The ledger: what a consumer has had from its queue, and what it misses.  One
+ * SQLite file for each queue, <state-directory>/ledger/<queue>.db.
  *
  *	bus_ledger_look()	before the action: is it new?
- *	... the action ...
- *	bus_ledger_note()	it is done
+ *	... the action, or bus_inbox_put() (inbox.h) for one that takes its time ...
+ *	bus_ledger_note()	it is dealt with
+ *	bus_ledger_advance()	how far its type is known without a gap
  *	bus_ledger_commit()	on the disk when it returns; only then acknowledge
  *
- * So a crash can repeat an action that was not noted, and never skips one.  It
- * also remembers what the queue is bound to, which AMQP has no way to ask.
+ * So a crash can repeat an action that was not noted, and never skips one.
+ * Everything that changes the ledger, bus_ledger_pattern() excepted, waits for
+ * bus_ledger_commit().  Several processes may have one ledger open.
  */
 struct bus_ledger;
 
+/* BUS_E_NO where there is none and it must not be made. */
 enum bus_code bus_ledger_open(struct bus_ledger **ret, const char *state_directory,
-			      const char *queue, struct bus_err *err);
+			      const char *queue, bool create, struct bus_err *err);
 void bus_ledger_close(struct bus_ledger *ledger); /* what is not committed is forgotten */
+enum bus_code bus_ledger_commit(struct bus_ledger *ledger, struct bus_err *err);
+const char *bus_ledger_path(const struct bus_ledger *ledger);
+
+/* -- events that were had -- */
 
 enum bus_seen {
 	BUS_SEEN_NEW,
@@ -34,11 +42,63 @@ enum bus_code bus_ledger_look(struct bus_ledger *ledger, const char *source, uin
 			      const struct bus_hash *leaf, enum bus_seen *ret, struct bus_err *err);
 enum bus_code bus_ledger_note(struct bus_ledger *ledger, const char *source, uint64_t id,
 			      const struct bus_hash *leaf, struct bus_err *err);
-enum bus_code bus_ledger_commit(struct bus_ledger *ledger, struct bus_err *err);
 
-/* Remembers a pattern: at once, or, where notes wait for a commit, with that. */
-enum bus_code bus_ledger_bind(struct bus_ledger *ledger, const char *pattern, struct bus_err *err);
-enum bus_code bus_ledger_bindings(struct bus_ledger *ledger,
+/* -- how far each type of each log is known (ledger_position.c) -- */
+
+/* The typesequence up to which nothing is open; BUS_E_NO: nothing is known of this type yet. */
+enum bus_code bus_ledger_position(struct bus_ledger *ledger, const char *source, const char *type,
+				  uint64_t *ret_last, struct bus_err *err);
+enum bus_code bus_ledger_advance(struct bus_ledger *ledger, const char *source, const char *type,
+				 uint64_t last, struct bus_err *err);
+
+/* What could not be healed: remembered, so that it is reported once. */
+struct bus_ledger_range {
+	const char *source, *type;
+	uint64_t first, last; /* typesequence, both inclusive */
+};
+enum bus_code bus_ledger_lose(struct bus_ledger *ledger, const struct bus_ledger_range *range,
+			      struct bus_err *err);
+/* It came after all: BUS_OK, and it is not missing any more; BUS_E_NO: it was not missing. */
+enum bus_code bus_ledger_find(struct bus_ledger *ledger, const char *source, const char *type,
+			      uint64_t typesequence, struct bus_err *err);
+enum bus_code bus_ledger_missing(struct bus_ledger *ledger,
+				 enum bus_code (*each)(void *arg,
+						       const struct bus_ledger_range *range,
+						       struct bus_err *err),
+				 void *arg, struct bus_err *err);
+
+/* When this log was last heard of (microseconds since 1970): an event of it was taken. */
+enum bus_code bus_ledger_hear(struct bus_ledger *ledger, const char *source, int64_t time_us,
+			      struct bus_err *err);
+/* Calls each() for the logs last heard of before time_us. */
+enum bus_code bus_ledger_silent(struct bus_ledger *ledger, int64_t time_us,
+				enum bus_code (*each)(void *arg, const char *source,
+						      int64_t heard_us, struct bus_err *err),
+				void *arg, struct bus_err *err);
+
+/* -- the queue -- */
+
+/*
+ * From what time on (microseconds since 1970) this queue's user wants events:
+ * when it was made, or what --since said.  BUS_E_NO: the ledger is new.
+ */
+enum bus_code bus_ledger_since(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err);
+enum bus_code bus_ledger_set_since(struct bus_ledger *ledger, int64_t us, struct bus_err *err);
+
+/*
+ * Where the history is still to be read from, because something is missing
+ * (microseconds since 1970); BUS_E_NO: nothing is.  0 as `us`: that is done.
+ */
+enum bus_code bus_ledger_behind(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err);
+enum bus_code bus_ledger_set_behind(struct bus_ledger *ledger, int64_t us, struct bus_err *err);
+
+/*
+ * What the queue is bound to, which AMQP has no way to ask.  Patterns that were
+ * dropped stay known: what they brought may still be in the queue.
+ */
+enum bus_code bus_ledger_pattern(struct bus_ledger *ledger, const char *pattern, bool dropped,
+				 struct bus_err *err);
+enum bus_code bus_ledger_patterns(struct bus_ledger *ledger, bool dropped,
 				  enum bus_code (*each)(void *arg, const char *pattern,
 							struct bus_err *err),
 				  void *arg, struct bus_err *err);
