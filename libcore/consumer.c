@@ -92,7 +92,7 @@ static enum bus_code set_up_queue(struct bus_consumer *c, struct bus_err *err)
 	rc = bus_broker_declare(c->broker, c->queue, err);
 	/* Noted before it is bound: what may come must be known. */
 	for (i = 0; !rc && i < c->wanted.count; i++)
-		rc = bus_ledger_bind(c->ledger, c->wanted.pattern[i], err);
+		rc = bus_ledger_pattern(c->ledger, c->wanted.pattern[i], false, err);
 	for (i = 0; !rc && i < c->bound.count; i++)
 		rc = bus_broker_bind(c->broker, c->queue, c->bound.pattern[i], err);
 	return rc;
@@ -144,9 +144,9 @@ static enum bus_code learn_queue(struct bus_consumer *c, struct bus_err *err)
 
 	snprintf(c->queue, sizeof(c->queue), "%s.%s", bus_broker_user(c->broker),
 		 c->options->queue);
-	rc = bus_ledger_open(&c->ledger, c->conf->state_directory, c->queue, err);
+	rc = bus_ledger_open(&c->ledger, c->conf->state_directory, c->queue, true, err);
 	if (!rc)
-		rc = bus_ledger_bindings(c->ledger, remember, c, err);
+		rc = bus_ledger_patterns(c->ledger, false, remember, c, err);
 	if (!rc && !c->wanted.count)
 		rc = check_unknown(c, err);
 	return rc ? rc : collect_bindings(c, err);

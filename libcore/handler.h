@@ -18,13 +18,13 @@
  * so are values that no environment can hold.
  */
 struct bus_handler {
-	char *const *argv;  /* ended by NULL; found by PATH */
-	int timeout_s;	    /* then it and its children are killed; 0: never */
+	char *const *argv; /* ended by NULL; found by PATH */
+	int timeout_s;	   /* then it and its children are killed; 0: never */
 };
 
 struct bus_handler_result {
 	enum bus_inbox_outcome outcome; /* exit status 0: done; 75: again; all else: gave up */
-	char reason[256];		/* "exit status 1", "killed by SIGKILL", "still running after 60 s" */
+	char reason[256]; /* "exit status 1", "killed by SIGKILL", "still running after 60 s" */
 	char output[BUS_INBOX_OUTPUT_MAX + 1];
 	size_t output_len;
 };

@@ -26,11 +26,7 @@
  */
 enum { BUS_INBOX_OUTPUT_MAX = 4096 }; /* bytes kept of a handler's last output */
 
-enum bus_inbox_state {
-	BUS_INBOX_WAITING,
-	BUS_INBOX_RUNNING,
-	BUS_INBOX_FAILED
-};
+enum bus_inbox_state { BUS_INBOX_WAITING, BUS_INBOX_RUNNING, BUS_INBOX_FAILED };
 
 struct bus_inbox_item {
 	int64_t number; /* in order of arrival */

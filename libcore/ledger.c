@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "ledger.h"
+#include "ledger_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,58 +13,140 @@ enum { WAIT_MS = 10000 };
 static const struct bus_db_schema schema = {
 	.what = "ledger",
 	.application_id = 0x64626d32, /* "dbm2" */
-	.version = 1,
-	.sql = "CREATE TABLE log (number INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE);"
+	.version = 2,
+	.sql = "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+	       "CREATE TABLE log (number INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE,"
+	       "  heard_us INTEGER NOT NULL DEFAULT 0);"
 	       "CREATE TABLE done (log INTEGER NOT NULL, id INTEGER NOT NULL, leaf BLOB NOT NULL,"
 	       "  PRIMARY KEY (log, id)) WITHOUT ROWID;"
-	       "CREATE TABLE binding (pattern TEXT PRIMARY KEY) WITHOUT ROWID;",
+	       "CREATE TABLE position (log INTEGER NOT NULL, type TEXT NOT NULL,"
+	       "  last INTEGER NOT NULL, PRIMARY KEY (log, type)) WITHOUT ROWID;"
+	       "CREATE TABLE missing (log INTEGER NOT NULL, type TEXT NOT NULL,"
+	       "  first INTEGER NOT NULL, last INTEGER NOT NULL,"
+	       "  PRIMARY KEY (log, type, first)) WITHOUT ROWID;"
+	       "CREATE TABLE binding (pattern TEXT PRIMARY KEY, dropped INTEGER NOT NULL)"
+	       "  WITHOUT ROWID;"
+	       /* numbers are never used again: a keeper's lock is on one */
+	       "CREATE TABLE inbox (number INTEGER PRIMARY KEY AUTOINCREMENT,"
+	       "  log INTEGER NOT NULL, id INTEGER NOT NULL, subject TEXT NOT NULL,"
+	       "  routing_key TEXT NOT NULL, message_id TEXT, body BLOB NOT NULL,"
+	       "  proof BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
+	       "  tries INTEGER NOT NULL DEFAULT 0, not_before_us INTEGER NOT NULL DEFAULT 0,"
+	       "  unsure INTEGER NOT NULL DEFAULT 0, reason TEXT, output BLOB,"
+	       "  UNIQUE (log, id));"
+	       "CREATE INDEX inbox_subject ON inbox (log, subject, number);"
+	       "CREATE INDEX inbox_state ON inbox (state, number);",
 };
 
-enum statement { S_LOG, S_LOOK, S_NOTE, S_BIND, S_BINDINGS, S_COUNT };
+#define LOG "(SELECT number FROM log WHERE source = ?1)"
 
-static const char *const sql_of[S_COUNT] = {
-	[S_LOG] = "INSERT OR IGNORE INTO log (source) VALUES (?1)",
-	[S_LOOK] = ("SELECT leaf FROM done JOIN log ON done.log = log.number"
-		    " WHERE log.source = ?1 AND done.id = ?2"),
-	[S_NOTE] = "INSERT INTO done SELECT number, ?2, ?3 FROM log WHERE source = ?1",
-	[S_BIND] = "INSERT OR IGNORE INTO binding VALUES (?1)",
-	[S_BINDINGS] = "SELECT pattern FROM binding ORDER BY pattern",
+static const char *const sql_of[L_COUNT] = {
+	[L_LOG] = "INSERT OR IGNORE INTO log (source) VALUES (?1)",
+	[L_LOOK] = "SELECT leaf FROM done WHERE log = " LOG " AND id = ?2",
+	[L_NOTE] = "INSERT INTO done VALUES (" LOG ", ?2, ?3)",
+	[L_PATTERN] = "INSERT OR REPLACE INTO binding VALUES (?1, ?2)",
+	[L_PATTERNS] = "SELECT pattern FROM binding WHERE dropped = ?1 ORDER BY pattern",
+	[L_GET] = "SELECT value FROM meta WHERE name = ?1",
+	[L_SET] = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
+	[L_UNSET] = "DELETE FROM meta WHERE name = ?1",
+
+	[L_POSITION] = "SELECT last FROM position WHERE log = " LOG " AND type = ?2",
+	[L_ADVANCE] = "INSERT OR REPLACE INTO position VALUES (" LOG ", ?2, ?3)",
+	[L_LOSE] = "INSERT OR REPLACE INTO missing VALUES (" LOG ", ?2, ?3, ?4)",
+	[L_MISSING_OF] = ("SELECT first, last FROM missing"
+			  " WHERE log = " LOG " AND type = ?2 AND first <= ?3 AND last >= ?3"),
+	[L_UNLOSE] = "DELETE FROM missing WHERE log = " LOG " AND type = ?2 AND first = ?3",
+	[L_MISSING] = ("SELECT source, type, first, last FROM missing JOIN log ON number = log"
+		       " ORDER BY log, type, first"),
+	[L_HEAR] = "UPDATE log SET heard_us = ?2 WHERE source = ?1 AND heard_us < ?2",
+	[L_SILENT] = ("SELECT source, heard_us FROM log"
+		      " WHERE heard_us > 0 AND heard_us < ?1 ORDER BY number"),
+
+	[L_PUT] = ("INSERT OR IGNORE INTO inbox"
+		   " (log, id, subject, routing_key, message_id, body, proof)"
+		   " VALUES (" LOG ", ?2, ?3, ?4, ?5, ?6, ?7)"),
+	[L_COUNT_STATES] = "SELECT state, count(*) FROM inbox GROUP BY state",
+	/* states: 0 waiting, 1 running, 2 failed (inbox.h) */
+	[L_NEXT] = ("SELECT number FROM inbox AS i WHERE state = 0 AND not_before_us <= ?1"
+		    " AND NOT EXISTS (SELECT 1 FROM inbox AS e WHERE e.log = i.log"
+		    "  AND e.subject = i.subject AND e.number < i.number AND e.state < 2)"
+		    " ORDER BY number LIMIT 1"),
+	[L_NEXT_TIME] =
+		"SELECT min(not_before_us) FROM inbox WHERE state = 0 AND not_before_us > ?1",
+	[L_FIND] = ("SELECT number FROM inbox WHERE state = ?1 AND number > ?2"
+		    " ORDER BY number LIMIT 1"),
+	[L_ITEM] = ("SELECT state, tries, unsure, routing_key, message_id, body, proof, reason,"
+		    " output FROM inbox WHERE number = ?1"),
+	[L_BEGIN] = "UPDATE inbox SET state = 1 WHERE number = ?1 AND state = 0",
+	[L_AGAIN] = ("UPDATE inbox SET state = 0, tries = tries + 1, unsure = 0,"
+		     " not_before_us = ?2, reason = ?3, output = ?4 WHERE number = ?1"),
+	[L_GIVE_UP] = "UPDATE inbox SET state = 2, reason = ?2, output = ?3 WHERE number = ?1",
+	[L_UNSURE] = "UPDATE inbox SET state = 0, unsure = 1 WHERE number = ?1 AND state = 1",
+	[L_DROP] = "DELETE FROM inbox WHERE number = ?1",
 };
 
-struct bus_ledger {
-	sqlite3 *db;
-	sqlite3_stmt *stmt[S_COUNT];
-};
+/* -- what the other files of the ledger use -- */
 
-static enum bus_code fail(struct bus_ledger *ledger, struct bus_err *err)
+enum bus_code bus_ledger_fail(struct bus_ledger *ledger, struct bus_err *err)
 {
 	return bus_db_fail(ledger->db, "ledger", "cannot use", err);
 }
 
-static enum bus_code run(struct bus_ledger *ledger, sqlite3_stmt *stmt, struct bus_err *err)
+sqlite3_stmt *bus_ledger_statement(struct bus_ledger *ledger, enum bus_ledger_statement which,
+				   enum bus_code *ret_rc, struct bus_err *err)
 {
-	enum bus_code rc = sqlite3_step(stmt) == SQLITE_DONE ? BUS_OK : fail(ledger, err);
+	sqlite3_stmt **stmt = &ledger->stmt[which];
+
+	*ret_rc = *stmt ? BUS_OK : bus_db_prepare(ledger->db, stmt, "ledger", sql_of[which], err);
+	if (*ret_rc)
+		return NULL;
+	sqlite3_reset(*stmt);
+	sqlite3_clear_bindings(*stmt);
+	return *stmt;
+}
+
+enum bus_code bus_ledger_begin(struct bus_ledger *ledger, struct bus_err *err)
+{
+	if (sqlite3_get_autocommit(ledger->db) &&
+	    sqlite3_exec(ledger->db, "BEGIN IMMEDIATE", NULL, NULL, NULL))
+		return bus_ledger_fail(ledger, err);
+	return BUS_OK;
+}
+
+enum bus_code bus_ledger_run(struct bus_ledger *ledger, sqlite3_stmt *stmt, struct bus_err *err)
+{
+	enum bus_code rc = sqlite3_step(stmt) == SQLITE_DONE ? BUS_OK
+							     : bus_ledger_fail(ledger, err);
 
 	sqlite3_reset(stmt);
 	return rc;
 }
 
+enum bus_code bus_ledger_know_log(struct bus_ledger *ledger, const char *source,
+				  struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_LOG, &rc, err);
+
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
+	return bus_ledger_run(ledger, stmt, err);
+}
+
+/* -- life -- */
+
 enum bus_code bus_ledger_open(struct bus_ledger **ret, const char *state_directory,
-			      const char *queue, struct bus_err *err)
+			      const char *queue, bool create, struct bus_err *err)
 {
 	struct bus_ledger *ledger = calloc(1, sizeof(*ledger));
-	char *path = NULL;
 	enum bus_code rc;
-	int i;
 
-	if (!ledger || asprintf(&path, "%s/ledger/%s.db", state_directory, queue) < 0) {
+	if (!ledger || asprintf(&ledger->path, "%s/ledger/%s.db", state_directory, queue) < 0) {
 		free(ledger);
 		return bus_fail(err, BUS_E_NOMEM, "ledger: out of memory");
 	}
-	rc = bus_db_open(&ledger->db, path, &schema, true, WAIT_MS, err);
-	free(path);
-	for (i = 0; !rc && i < S_COUNT; i++)
-		rc = bus_db_prepare(ledger->db, &ledger->stmt[i], "ledger", sql_of[i], err);
+	rc = bus_db_open(&ledger->db, ledger->path, &schema, create, WAIT_MS, err);
 	if (rc)
 		bus_ledger_close(ledger);
 	else
@@ -78,19 +160,37 @@ void bus_ledger_close(struct bus_ledger *ledger)
 
 	if (!ledger)
 		return;
-	for (i = 0; i < S_COUNT; i++)
+	for (i = 0; i < L_COUNT; i++)
 		sqlite3_finalize(ledger->stmt[i]);
 	sqlite3_close(ledger->db);
+	free(ledger->path);
 	free(ledger);
 }
+
+enum bus_code bus_ledger_commit(struct bus_ledger *ledger, struct bus_err *err)
+{
+	if (sqlite3_get_autocommit(ledger->db))
+		return BUS_OK;
+	return sqlite3_exec(ledger->db, "COMMIT", NULL, NULL, NULL) ? bus_ledger_fail(ledger, err)
+								    : BUS_OK;
+}
+
+const char *bus_ledger_path(const struct bus_ledger *ledger)
+{
+	return ledger->path;
+}
+
+/* -- events -- */
 
 enum bus_code bus_ledger_look(struct bus_ledger *ledger, const char *source, uint64_t id,
 			      const struct bus_hash *leaf, enum bus_seen *ret, struct bus_err *err)
 {
-	sqlite3_stmt *stmt = ledger->stmt[S_LOOK];
-	enum bus_code rc = BUS_OK;
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_LOOK, &rc, err);
 	int step;
 
+	if (rc)
+		return rc;
 	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)id);
 	step = sqlite3_step(stmt);
@@ -102,7 +202,7 @@ enum bus_code bus_ledger_look(struct bus_ledger *ledger, const char *source, uin
 	else if (step == SQLITE_DONE)
 		*ret = BUS_SEEN_NEW;
 	else
-		rc = fail(ledger, err);
+		rc = bus_ledger_fail(ledger, err);
 	sqlite3_reset(stmt);
 	return rc;
 }
@@ -110,51 +210,124 @@ enum bus_code bus_ledger_look(struct bus_ledger *ledger, const char *source, uin
 enum bus_code bus_ledger_note(struct bus_ledger *ledger, const char *source, uint64_t id,
 			      const struct bus_hash *leaf, struct bus_err *err)
 {
-	sqlite3_stmt *stmt = ledger->stmt[S_LOG];
-	enum bus_code rc;
+	enum bus_code rc = bus_ledger_begin(ledger, err);
+	sqlite3_stmt *stmt;
 
-	if (sqlite3_get_autocommit(ledger->db) &&
-	    sqlite3_exec(ledger->db, "BEGIN IMMEDIATE", NULL, NULL, NULL))
-		return fail(ledger, err);
-	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
-	rc = run(ledger, stmt, err);
+	if (!rc)
+		rc = bus_ledger_know_log(ledger, source, err);
 	if (rc)
 		return rc;
-	stmt = ledger->stmt[S_NOTE];
+	stmt = bus_ledger_statement(ledger, L_NOTE, &rc, err);
+	if (rc)
+		return rc;
 	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)id);
 	sqlite3_bind_blob(stmt, 3, leaf->b, BUS_HASH_LEN, SQLITE_STATIC);
-	return run(ledger, stmt, err);
+	return bus_ledger_run(ledger, stmt, err);
 }
 
-enum bus_code bus_ledger_commit(struct bus_ledger *ledger, struct bus_err *err)
+/* -- the queue -- */
+
+static enum bus_code get(struct bus_ledger *ledger, const char *name, int64_t *ret,
+			 struct bus_err *err)
 {
-	if (sqlite3_get_autocommit(ledger->db))
-		return BUS_OK;
-	return sqlite3_exec(ledger->db, "COMMIT", NULL, NULL, NULL) ? fail(ledger, err) : BUS_OK;
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_GET, &rc, err);
+	int step;
+
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	step = sqlite3_step(stmt);
+	if (step == SQLITE_ROW)
+		*ret = sqlite3_column_int64(stmt, 0);
+	else if (step == SQLITE_DONE)
+		rc = BUS_E_NO;
+	else
+		rc = bus_ledger_fail(ledger, err);
+	sqlite3_reset(stmt);
+	return rc;
 }
 
-enum bus_code bus_ledger_bind(struct bus_ledger *ledger, const char *pattern, struct bus_err *err)
+static enum bus_code set(struct bus_ledger *ledger, const char *name, int64_t value,
+			 struct bus_err *err)
 {
-	sqlite3_stmt *stmt = ledger->stmt[S_BIND];
+	enum bus_code rc = bus_ledger_begin(ledger, err);
+	sqlite3_stmt *stmt;
 
+	if (rc)
+		return rc;
+	stmt = bus_ledger_statement(ledger, L_SET, &rc, err);
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 2, value);
+	return bus_ledger_run(ledger, stmt, err);
+}
+
+static enum bus_code unset(struct bus_ledger *ledger, const char *name, struct bus_err *err)
+{
+	enum bus_code rc = bus_ledger_begin(ledger, err);
+	sqlite3_stmt *stmt;
+
+	if (rc)
+		return rc;
+	stmt = bus_ledger_statement(ledger, L_UNSET, &rc, err);
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	return bus_ledger_run(ledger, stmt, err);
+}
+
+enum bus_code bus_ledger_since(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err)
+{
+	return get(ledger, "since", ret_us, err);
+}
+
+enum bus_code bus_ledger_set_since(struct bus_ledger *ledger, int64_t us, struct bus_err *err)
+{
+	return set(ledger, "since", us, err);
+}
+
+enum bus_code bus_ledger_behind(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err)
+{
+	return get(ledger, "behind", ret_us, err);
+}
+
+enum bus_code bus_ledger_set_behind(struct bus_ledger *ledger, int64_t us, struct bus_err *err)
+{
+	return us ? set(ledger, "behind", us, err) : unset(ledger, "behind", err);
+}
+
+enum bus_code bus_ledger_pattern(struct bus_ledger *ledger, const char *pattern, bool dropped,
+				 struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_PATTERN, &rc, err);
+
+	if (rc)
+		return rc;
 	sqlite3_bind_text(stmt, 1, pattern, -1, SQLITE_STATIC);
-	return run(ledger, stmt, err);
+	sqlite3_bind_int(stmt, 2, dropped);
+	return bus_ledger_run(ledger, stmt, err);
 }
 
-enum bus_code bus_ledger_bindings(struct bus_ledger *ledger,
+enum bus_code bus_ledger_patterns(struct bus_ledger *ledger, bool dropped,
 				  enum bus_code (*each)(void *arg, const char *pattern,
 							struct bus_err *err),
 				  void *arg, struct bus_err *err)
 {
-	sqlite3_stmt *stmt = ledger->stmt[S_BINDINGS];
-	enum bus_code rc = BUS_OK;
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_PATTERNS, &rc, err);
 	int step = SQLITE_DONE;
 
+	if (rc)
+		return rc;
+	sqlite3_bind_int(stmt, 1, dropped);
 	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW)
 		rc = each(arg, (const char *)sqlite3_column_text(stmt, 0), err);
 	if (!rc && step != SQLITE_DONE)
-		rc = fail(ledger, err);
+		rc = bus_ledger_fail(ledger, err);
 	sqlite3_reset(stmt);
 	return rc;
 }

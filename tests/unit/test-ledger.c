@@ -22,7 +22,7 @@ static struct bus_ledger *open_ledger(const char *directory, const char *queue)
 	struct bus_ledger *ledger = NULL;
 	struct bus_err err;
 
-	CHECK_CODE(bus_ledger_open(&ledger, directory, queue, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_open(&ledger, directory, queue, true, &err), BUS_OK, &err);
 	CHECK_NEED(ledger != NULL);
 	return ledger;
 }
@@ -150,13 +150,23 @@ static enum bus_code list(void *arg, const char *pattern, struct bus_err *err)
 	return BUS_OK;
 }
 
-static void check_bindings(struct bus_ledger *ledger, const char *expected)
+static void check_patterns(struct bus_ledger *ledger, bool dropped, const char *expected)
 {
 	char text[300] = "";
 	struct bus_err err;
 
-	CHECK_CODE(bus_ledger_bindings(ledger, list, text, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_patterns(ledger, dropped, list, text, &err), BUS_OK, &err);
 	CHECK_TEXT(text, expected);
+}
+
+static void check_bindings(struct bus_ledger *ledger, const char *expected)
+{
+	check_patterns(ledger, false, expected);
+}
+
+static void check_dropped(struct bus_ledger *ledger, const char *expected)
+{
+	check_patterns(ledger, true, expected);
 }
 
 static void remembers_what_the_queue_is_bound_to(void)
@@ -166,12 +176,15 @@ static void remembers_what_the_queue_is_bound_to(void)
 	struct bus_err err;
 
 	check_bindings(ledger, "");
-	CHECK_CODE(bus_ledger_bind(ledger, "org.debian.*.dak.#", &err), BUS_OK, &err);
-	CHECK_CODE(bus_ledger_bind(ledger, "#", &err), BUS_OK, &err);
-	CHECK_CODE(bus_ledger_bind(ledger, "#", &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_pattern(ledger, "org.debian.*.dak.#", false, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_pattern(ledger, "#", false, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_pattern(ledger, "#", false, &err), BUS_OK, &err);
 	bus_ledger_close(ledger);
 	ledger = open_ledger(dir, "qa.lintian");
 	check_bindings(ledger, "#;org.debian.*.dak.#;");
+	CHECK_CODE(bus_ledger_pattern(ledger, "#", true, &err), BUS_OK, &err);
+	check_bindings(ledger, "org.debian.*.dak.#;");
+	check_dropped(ledger, "#;");
 	bus_ledger_close(ledger);
 	free(dir);
 }
@@ -188,12 +201,149 @@ static void a_failing_listener_ends_the_list(void)
 	struct bus_ledger *ledger = open_ledger(dir, "qa.lintian");
 	struct bus_err err;
 
-	CHECK(bus_ledger_bind(ledger, "b.#", &err) == BUS_OK);
-	CHECK(bus_ledger_bind(ledger, "a.#", &err) == BUS_OK);
-	CHECK_CODE(bus_ledger_bindings(ledger, refuse, NULL, &err), BUS_E_UNAVAILABLE, &err);
+	CHECK(bus_ledger_pattern(ledger, "b.#", false, &err) == BUS_OK);
+	CHECK(bus_ledger_pattern(ledger, "a.#", false, &err) == BUS_OK);
+	CHECK_CODE(bus_ledger_patterns(ledger, false, refuse, NULL, &err), BUS_E_UNAVAILABLE, &err);
 	CHECK_TEXT(err.text, "a.#");
-	CHECK(bus_ledger_bind(ledger, "c.#", &err) == BUS_OK);
+	CHECK(bus_ledger_pattern(ledger, "c.#", false, &err) == BUS_OK);
 	bus_ledger_close(ledger);
+	free(dir);
+}
+
+static void check_position(struct bus_ledger *ledger, const char *type, uint64_t expected)
+{
+	uint64_t last = 0;
+	struct bus_err err;
+
+	CHECK_CODE(bus_ledger_position(ledger, LOG_A, type, &last, &err),
+		   expected ? BUS_OK : BUS_E_NO, &err);
+	CHECK(last == expected);
+}
+
+static void a_position_is_of_one_type_of_one_log(void)
+{
+	char *dir = new_directory();
+	struct bus_ledger *ledger = open_ledger(dir, "q");
+	struct bus_err err;
+
+	check_position(ledger, "t.one", 0);
+	CHECK_CODE(bus_ledger_advance(ledger, LOG_A, "t.one", 7, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_advance(ledger, LOG_B, "t.one", 9, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_advance(ledger, LOG_A, "t.two", 1, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_advance(ledger, LOG_A, "t.one", 8, &err), BUS_OK, &err);
+	commit(ledger);
+	CHECK_CODE(bus_ledger_advance(ledger, LOG_A, "t.one", 10, &err), BUS_OK, &err);
+	bus_ledger_close(ledger); /* not committed */
+	ledger = open_ledger(dir, "q");
+	check_position(ledger, "t.one", 8);
+	check_position(ledger, "t.two", 1);
+	bus_ledger_close(ledger);
+	free(dir);
+}
+
+static enum bus_code list_range(void *arg, const struct bus_ledger_range *range,
+				struct bus_err *err)
+{
+	struct bus_buf *text = arg;
+
+	(void)err;
+	bus_buf_printf(text, "%s %s %d..%d;", range->source, range->type, (int)range->first,
+		       (int)range->last);
+	return BUS_OK;
+}
+
+static void check_missing(struct bus_ledger *ledger, const char *expected)
+{
+	struct bus_buf text = BUS_BUF_INIT(1000);
+	struct bus_err err;
+
+	bus_buf_puts(&text, "");
+	CHECK_CODE(bus_ledger_missing(ledger, list_range, &text, &err), BUS_OK, &err);
+	CHECK_TEXT(text.p, expected);
+	bus_buf_finish(&text);
+}
+
+static void what_is_missing_may_be_found(void)
+{
+	const struct bus_ledger_range range = { LOG_A, "t", 3, 6 };
+	char *dir = new_directory();
+	struct bus_ledger *ledger = open_ledger(dir, "q");
+	struct bus_err err;
+
+	check_missing(ledger, "");
+	CHECK_CODE(bus_ledger_lose(ledger, &range, &err), BUS_OK, &err);
+	commit(ledger);
+	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "t", 2, &err), BUS_E_NO, &err);
+	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "t", 7, &err), BUS_E_NO, &err);
+	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "u", 3, &err), BUS_E_NO, &err);
+	CHECK_CODE(bus_ledger_find(ledger, LOG_B, "t", 3, &err), BUS_E_NO, &err);
+	check_missing(ledger, LOG_A " t 3..6;");
+	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "t", 4, &err), BUS_OK, &err);
+	check_missing(ledger, LOG_A " t 3..3;" LOG_A " t 5..6;");
+	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "t", 3, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "t", 6, &err), BUS_OK, &err);
+	check_missing(ledger, LOG_A " t 5..5;");
+	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "t", 5, &err), BUS_OK, &err);
+	check_missing(ledger, "");
+	bus_ledger_close(ledger);
+	free(dir);
+}
+
+static enum bus_code list_log(void *arg, const char *source, int64_t heard_us, struct bus_err *err)
+{
+	(void)err;
+	bus_buf_printf(arg, "%s %d;", source, (int)heard_us);
+	return BUS_OK;
+}
+
+static void check_silent(struct bus_ledger *ledger, int64_t time_us, const char *expected)
+{
+	struct bus_buf text = BUS_BUF_INIT(1000);
+	struct bus_err err;
+
+	bus_buf_puts(&text, "");
+	CHECK_CODE(bus_ledger_silent(ledger, time_us, list_log, &text, &err), BUS_OK, &err);
+	CHECK_TEXT(text.p, expected);
+	bus_buf_finish(&text);
+}
+
+static void knows_which_logs_are_silent(void)
+{
+	char *dir = new_directory();
+	struct bus_ledger *ledger = open_ledger(dir, "q");
+	struct bus_err err;
+
+	CHECK_CODE(bus_ledger_hear(ledger, LOG_A, 100, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_hear(ledger, LOG_B, 200, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_hear(ledger, LOG_B, 50, &err), BUS_OK, &err); /* an old one */
+	commit(ledger);
+	check_silent(ledger, 100, "");
+	check_silent(ledger, 101, LOG_A " 100;");
+	check_silent(ledger, 201, LOG_A " 100;" LOG_B " 200;");
+	bus_ledger_close(ledger);
+	free(dir);
+}
+
+static void remembers_from_when_on(void)
+{
+	char *dir = new_directory();
+	struct bus_ledger *ledger = open_ledger(dir, "q");
+	struct bus_err err;
+	int64_t us = 0;
+
+	CHECK_CODE(bus_ledger_since(ledger, &us, &err), BUS_E_NO, &err);
+	CHECK_CODE(bus_ledger_behind(ledger, &us, &err), BUS_E_NO, &err);
+	CHECK_CODE(bus_ledger_set_since(ledger, 12, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_set_behind(ledger, 34, &err), BUS_OK, &err);
+	commit(ledger);
+	CHECK_CODE(bus_ledger_since(ledger, &us, &err), BUS_OK, &err);
+	CHECK(us == 12);
+	CHECK_CODE(bus_ledger_behind(ledger, &us, &err), BUS_OK, &err);
+	CHECK(us == 34);
+	CHECK_CODE(bus_ledger_set_behind(ledger, 0, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_behind(ledger, &us, &err), BUS_E_NO, &err);
+	bus_ledger_close(ledger);
+	CHECK_CODE(bus_ledger_open(&ledger, dir, "none", false, &err), BUS_E_NO, &err);
 	free(dir);
 }
 
@@ -211,7 +361,7 @@ static void another_programs_file_is_refused(void)
 	check_write(path, 0600,
 		    "not a database, but long enough to be looked at as if it were one: "
 		    "a header of SQLite has one hundred bytes\n");
-	CHECK_CODE(bus_ledger_open(&ledger, dir, "x", &err), BUS_E_CONFIG, &err);
+	CHECK_CODE(bus_ledger_open(&ledger, dir, "x", true, &err), BUS_E_CONFIG, &err);
 	CHECK_SAYS(&err, path);
 	CHECK(!ledger);
 	free(path);
@@ -227,6 +377,10 @@ static const struct check_test tests[] = {
 	{ "ids may come in any order", ids_may_come_in_any_order },
 	{ "queues have ledgers of their own", queues_have_ledgers_of_their_own },
 	{ "remembers what the queue is bound to", remembers_what_the_queue_is_bound_to },
+	{ "a position is of one type of one log", a_position_is_of_one_type_of_one_log },
+	{ "what is missing may be found", what_is_missing_may_be_found },
+	{ "knows which logs are silent", knows_which_logs_are_silent },
+	{ "remembers from when on", remembers_from_when_on },
 	{ "a failing listener ends the list", a_failing_listener_ends_the_list },
 	{ "another program's file is refused", another_programs_file_is_refused },
 	{ NULL, NULL },

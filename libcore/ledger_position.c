@@ -1,0 +1,182 @@
+#include "config.h"
+
+#include "ledger_private.h"
+
+/* Statements about one type of one log: ?1 its source, ?2 the type. */
+static sqlite3_stmt *about(struct bus_ledger *ledger, enum bus_ledger_statement which,
+			   const char *source, const char *type, enum bus_code *ret_rc,
+			   struct bus_err *err)
+{
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, which, ret_rc, err);
+
+	if (stmt) {
+		sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
+		sqlite3_bind_text(stmt, 2, type, -1, SQLITE_STATIC);
+	}
+	return stmt;
+}
+
+/* The same, in a transaction in which the log is known. */
+static sqlite3_stmt *change(struct bus_ledger *ledger, enum bus_ledger_statement which,
+			    const char *source, const char *type, enum bus_code *ret_rc,
+			    struct bus_err *err)
+{
+	*ret_rc = bus_ledger_begin(ledger, err);
+	if (!*ret_rc)
+		*ret_rc = bus_ledger_know_log(ledger, source, err);
+	return *ret_rc ? NULL : about(ledger, which, source, type, ret_rc, err);
+}
+
+enum bus_code bus_ledger_position(struct bus_ledger *ledger, const char *source, const char *type,
+				  uint64_t *ret_last, struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = about(ledger, L_POSITION, source, type, &rc, err);
+	int step;
+
+	if (rc)
+		return rc;
+	step = sqlite3_step(stmt);
+	if (step == SQLITE_ROW)
+		*ret_last = (uint64_t)sqlite3_column_int64(stmt, 0);
+	else
+		rc = step == SQLITE_DONE ? BUS_E_NO : bus_ledger_fail(ledger, err);
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+enum bus_code bus_ledger_advance(struct bus_ledger *ledger, const char *source, const char *type,
+				 uint64_t last, struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = change(ledger, L_ADVANCE, source, type, &rc, err);
+
+	if (rc)
+		return rc;
+	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)last);
+	return bus_ledger_run(ledger, stmt, err);
+}
+
+enum bus_code bus_ledger_lose(struct bus_ledger *ledger, const struct bus_ledger_range *range,
+			      struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = change(ledger, L_LOSE, range->source, range->type, &rc, err);
+
+	if (rc)
+		return rc;
+	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)range->first);
+	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)range->last);
+	return bus_ledger_run(ledger, stmt, err);
+}
+
+/* The missing range that holds this number. */
+static enum bus_code missing_of(struct bus_ledger *ledger, const char *source, const char *type,
+				uint64_t number, struct bus_ledger_range *ret, struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = about(ledger, L_MISSING_OF, source, type, &rc, err);
+	int step;
+
+	if (rc)
+		return rc;
+	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)number);
+	step = sqlite3_step(stmt);
+	if (step == SQLITE_ROW)
+		*ret = (struct bus_ledger_range){ source, type,
+						  (uint64_t)sqlite3_column_int64(stmt, 0),
+						  (uint64_t)sqlite3_column_int64(stmt, 1) };
+	else
+		rc = step == SQLITE_DONE ? BUS_E_NO : bus_ledger_fail(ledger, err);
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+enum bus_code bus_ledger_find(struct bus_ledger *ledger, const char *source, const char *type,
+			      uint64_t typesequence, struct bus_err *err)
+{
+	struct bus_ledger_range range, rest;
+	sqlite3_stmt *stmt;
+	enum bus_code rc;
+
+	rc = missing_of(ledger, source, type, typesequence, &range, err);
+	if (rc)
+		return rc;
+	stmt = change(ledger, L_UNLOSE, source, type, &rc, err);
+	if (rc)
+		return rc;
+	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)range.first);
+	rc = bus_ledger_run(ledger, stmt, err);
+	rest = range;
+	rest.last = typesequence - 1;
+	if (!rc && rest.first <= rest.last)
+		rc = bus_ledger_lose(ledger, &rest, err);
+	rest = range;
+	rest.first = typesequence + 1;
+	if (!rc && rest.first <= rest.last)
+		rc = bus_ledger_lose(ledger, &rest, err);
+	return rc;
+}
+
+enum bus_code bus_ledger_missing(struct bus_ledger *ledger,
+				 enum bus_code (*each)(void *arg,
+						       const struct bus_ledger_range *range,
+						       struct bus_err *err),
+				 void *arg, struct bus_err *err)
+{
+	struct bus_ledger_range range;
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_MISSING, &rc, err);
+	int step = SQLITE_DONE;
+
+	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		range.source = (const char *)sqlite3_column_text(stmt, 0);
+		range.type = (const char *)sqlite3_column_text(stmt, 1);
+		range.first = (uint64_t)sqlite3_column_int64(stmt, 2);
+		range.last = (uint64_t)sqlite3_column_int64(stmt, 3);
+		rc = each(arg, &range, err);
+	}
+	if (!rc && step != SQLITE_DONE)
+		rc = bus_ledger_fail(ledger, err);
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+enum bus_code bus_ledger_hear(struct bus_ledger *ledger, const char *source, int64_t time_us,
+			      struct bus_err *err)
+{
+	enum bus_code rc = bus_ledger_begin(ledger, err);
+	sqlite3_stmt *stmt;
+
+	if (!rc)
+		rc = bus_ledger_know_log(ledger, source, err);
+	if (rc)
+		return rc;
+	stmt = bus_ledger_statement(ledger, L_HEAR, &rc, err);
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 2, time_us);
+	return bus_ledger_run(ledger, stmt, err);
+}
+
+enum bus_code bus_ledger_silent(struct bus_ledger *ledger, int64_t time_us,
+				enum bus_code (*each)(void *arg, const char *source,
+						      int64_t heard_us, struct bus_err *err),
+				void *arg, struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_SILENT, &rc, err);
+	int step = SQLITE_DONE;
+
+	if (rc)
+		return rc;
+	sqlite3_bind_int64(stmt, 1, time_us);
+	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW)
+		rc = each(arg, (const char *)sqlite3_column_text(stmt, 0),
+			  sqlite3_column_int64(stmt, 1), err);
+	if (!rc && step != SQLITE_DONE)
+		rc = bus_ledger_fail(ledger, err);
+	sqlite3_reset(stmt);
+	return rc;
+}
