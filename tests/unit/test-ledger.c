@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "buf.h"
 #include "ledger.h"
 
 #define LOG_A "ftp-master.example/dak/20261122T101500Z"
