@@ -20,7 +20,8 @@ static const struct bus_db_schema schema = {
 	       "CREATE TABLE done (log INTEGER NOT NULL, id INTEGER NOT NULL, leaf BLOB NOT NULL,"
 	       "  PRIMARY KEY (log, id)) WITHOUT ROWID;"
 	       "CREATE TABLE position (log INTEGER NOT NULL, type TEXT NOT NULL,"
-	       "  last INTEGER NOT NULL, PRIMARY KEY (log, type)) WITHOUT ROWID;"
+	       "  last INTEGER NOT NULL, time_us INTEGER NOT NULL, PRIMARY KEY (log, type))"
+	       "  WITHOUT ROWID;"
 	       "CREATE TABLE missing (log INTEGER NOT NULL, type TEXT NOT NULL,"
 	       "  first INTEGER NOT NULL, last INTEGER NOT NULL,"
 	       "  PRIMARY KEY (log, type, first)) WITHOUT ROWID;"
@@ -50,8 +51,8 @@ static const char *const sql_of[L_COUNT] = {
 	[L_SET] = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
 	[L_UNSET] = "DELETE FROM meta WHERE name = ?1",
 
-	[L_POSITION] = "SELECT last FROM position WHERE log = " LOG " AND type = ?2",
-	[L_ADVANCE] = "INSERT OR REPLACE INTO position VALUES (" LOG ", ?2, ?3)",
+	[L_POSITION] = "SELECT last, time_us FROM position WHERE log = " LOG " AND type = ?2",
+	[L_ADVANCE] = "INSERT OR REPLACE INTO position VALUES (" LOG ", ?2, ?3, ?4)",
 	[L_LOSE] = "INSERT OR REPLACE INTO missing VALUES (" LOG ", ?2, ?3, ?4)",
 	[L_MISSING_OF] = ("SELECT first, last FROM missing"
 			  " WHERE log = " LOG " AND type = ?2 AND first <= ?3 AND last >= ?3"),

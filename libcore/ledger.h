@@ -45,11 +45,15 @@ enum bus_code bus_ledger_note(struct bus_ledger *ledger, const char *source, uin
 
 /* -- how far each type of each log is known (ledger_position.c) -- */
 
-/* The typesequence up to which nothing is open; BUS_E_NO: nothing is known of this type yet. */
+struct bus_ledger_position {
+	uint64_t last;	 /* the typesequence up to which nothing is open */
+	int64_t time_us; /* of that event, or of the checkpoint that named it */
+};
+/* BUS_E_NO: nothing is known of this type yet. */
 enum bus_code bus_ledger_position(struct bus_ledger *ledger, const char *source, const char *type,
-				  uint64_t *ret_last, struct bus_err *err);
+				  struct bus_ledger_position *ret, struct bus_err *err);
 enum bus_code bus_ledger_advance(struct bus_ledger *ledger, const char *source, const char *type,
-				 uint64_t last, struct bus_err *err);
+				 const struct bus_ledger_position *position, struct bus_err *err);
 
 /* What could not be healed: remembered, so that it is reported once. */
 struct bus_ledger_range {
@@ -67,7 +71,7 @@ enum bus_code bus_ledger_missing(struct bus_ledger *ledger,
 						       struct bus_err *err),
 				 void *arg, struct bus_err *err);
 
-/* When this log was last heard of (microseconds since 1970): an event of it was taken. */
+/* The time (microseconds since 1970) of this log's newest event that was taken. */
 enum bus_code bus_ledger_hear(struct bus_ledger *ledger, const char *source, int64_t time_us,
 			      struct bus_err *err);
 /* Calls each() for the logs last heard of before time_us. */

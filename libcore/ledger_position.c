@@ -28,7 +28,7 @@ static sqlite3_stmt *change(struct bus_ledger *ledger, enum bus_ledger_statement
 }
 
 enum bus_code bus_ledger_position(struct bus_ledger *ledger, const char *source, const char *type,
-				  uint64_t *ret_last, struct bus_err *err)
+				  struct bus_ledger_position *ret, struct bus_err *err)
 {
 	enum bus_code rc;
 	sqlite3_stmt *stmt = about(ledger, L_POSITION, source, type, &rc, err);
@@ -38,7 +38,8 @@ enum bus_code bus_ledger_position(struct bus_ledger *ledger, const char *source,
 		return rc;
 	step = sqlite3_step(stmt);
 	if (step == SQLITE_ROW)
-		*ret_last = (uint64_t)sqlite3_column_int64(stmt, 0);
+		*ret = (struct bus_ledger_position){ (uint64_t)sqlite3_column_int64(stmt, 0),
+						     sqlite3_column_int64(stmt, 1) };
 	else
 		rc = step == SQLITE_DONE ? BUS_E_NO : bus_ledger_fail(ledger, err);
 	sqlite3_reset(stmt);
@@ -46,14 +47,15 @@ enum bus_code bus_ledger_position(struct bus_ledger *ledger, const char *source,
 }
 
 enum bus_code bus_ledger_advance(struct bus_ledger *ledger, const char *source, const char *type,
-				 uint64_t last, struct bus_err *err)
+				 const struct bus_ledger_position *position, struct bus_err *err)
 {
 	enum bus_code rc;
 	sqlite3_stmt *stmt = change(ledger, L_ADVANCE, source, type, &rc, err);
 
 	if (rc)
 		return rc;
-	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)last);
+	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)position->last);
+	sqlite3_bind_int64(stmt, 4, position->time_us);
 	return bus_ledger_run(ledger, stmt, err);
 }
 

@@ -213,27 +213,35 @@ static void a_failing_listener_ends_the_list(void)
 
 static void check_position(struct bus_ledger *ledger, const char *type, uint64_t expected)
 {
-	uint64_t last = 0;
+	struct bus_ledger_position position = { 0 };
 	struct bus_err err;
 
-	CHECK_CODE(bus_ledger_position(ledger, LOG_A, type, &last, &err),
+	CHECK_CODE(bus_ledger_position(ledger, LOG_A, type, &position, &err),
 		   expected ? BUS_OK : BUS_E_NO, &err);
-	CHECK(last == expected);
+	CHECK(position.last == expected);
+	CHECK(position.time_us == (int64_t)expected * 1000);
+}
+
+static void advance(struct bus_ledger *ledger, const char *source, const char *type, uint64_t last)
+{
+	const struct bus_ledger_position position = { last, (int64_t)last * 1000 };
+	struct bus_err err;
+
+	CHECK_CODE(bus_ledger_advance(ledger, source, type, &position, &err), BUS_OK, &err);
 }
 
 static void a_position_is_of_one_type_of_one_log(void)
 {
 	char *dir = new_directory();
 	struct bus_ledger *ledger = open_ledger(dir, "q");
-	struct bus_err err;
 
 	check_position(ledger, "t.one", 0);
-	CHECK_CODE(bus_ledger_advance(ledger, LOG_A, "t.one", 7, &err), BUS_OK, &err);
-	CHECK_CODE(bus_ledger_advance(ledger, LOG_B, "t.one", 9, &err), BUS_OK, &err);
-	CHECK_CODE(bus_ledger_advance(ledger, LOG_A, "t.two", 1, &err), BUS_OK, &err);
-	CHECK_CODE(bus_ledger_advance(ledger, LOG_A, "t.one", 8, &err), BUS_OK, &err);
+	advance(ledger, LOG_A, "t.one", 7);
+	advance(ledger, LOG_B, "t.one", 9);
+	advance(ledger, LOG_A, "t.two", 1);
+	advance(ledger, LOG_A, "t.one", 8);
 	commit(ledger);
-	CHECK_CODE(bus_ledger_advance(ledger, LOG_A, "t.one", 10, &err), BUS_OK, &err);
+	advance(ledger, LOG_A, "t.one", 10);
 	bus_ledger_close(ledger); /* not committed */
 	ledger = open_ledger(dir, "q");
 	check_position(ledger, "t.one", 8);
