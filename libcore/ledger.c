@@ -23,7 +23,7 @@ static const struct bus_db_schema schema = {
 	       "  last INTEGER NOT NULL, time_us INTEGER NOT NULL, PRIMARY KEY (log, type))"
 	       "  WITHOUT ROWID;"
 	       "CREATE TABLE missing (log INTEGER NOT NULL, type TEXT NOT NULL,"
-	       "  first INTEGER NOT NULL, last INTEGER NOT NULL,"
+	       "  first INTEGER NOT NULL, last INTEGER NOT NULL, reported INTEGER NOT NULL,"
 	       "  PRIMARY KEY (log, type, first)) WITHOUT ROWID;"
 	       "CREATE TABLE binding (pattern TEXT PRIMARY KEY, dropped INTEGER NOT NULL)"
 	       "  WITHOUT ROWID;"
@@ -53,12 +53,14 @@ static const char *const sql_of[L_COUNT] = {
 
 	[L_POSITION] = "SELECT last, time_us FROM position WHERE log = " LOG " AND type = ?2",
 	[L_ADVANCE] = "INSERT OR REPLACE INTO position VALUES (" LOG ", ?2, ?3, ?4)",
-	[L_LOSE] = "INSERT OR REPLACE INTO missing VALUES (" LOG ", ?2, ?3, ?4)",
-	[L_MISSING_OF] = ("SELECT first, last FROM missing"
+	[L_LOSE] = "INSERT OR REPLACE INTO missing VALUES (" LOG ", ?2, ?3, ?4, ?5)",
+	[L_MISSING_OF] = ("SELECT first, last, reported FROM missing"
 			  " WHERE log = " LOG " AND type = ?2 AND first <= ?3 AND last >= ?3"),
 	[L_UNLOSE] = "DELETE FROM missing WHERE log = " LOG " AND type = ?2 AND first = ?3",
-	[L_MISSING] = ("SELECT source, type, first, last FROM missing JOIN log ON number = log"
-		       " ORDER BY log, type, first"),
+	[L_MISSING] =
+		("SELECT source, type, first, last, reported FROM missing JOIN log ON number = log"
+		 " ORDER BY log, type, first"),
+	[L_REPORTED] = "UPDATE missing SET reported = 1 WHERE reported = 0",
 	[L_HEAR] = "UPDATE log SET heard_us = ?2 WHERE source = ?1 AND heard_us < ?2",
 	[L_SILENT] = ("SELECT source, heard_us FROM log"
 		      " WHERE heard_us > 0 AND heard_us < ?1 ORDER BY number"),

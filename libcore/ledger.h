@@ -55,13 +55,16 @@ enum bus_code bus_ledger_position(struct bus_ledger *ledger, const char *source,
 enum bus_code bus_ledger_advance(struct bus_ledger *ledger, const char *source, const char *type,
 				 const struct bus_ledger_position *position, struct bus_err *err);
 
-/* What could not be healed: remembered, so that it is reported once. */
+/* What no history has. */
 struct bus_ledger_range {
 	const char *source, *type;
 	uint64_t first, last; /* typesequence, both inclusive */
+	bool reported;	      /* the user was told */
 };
 enum bus_code bus_ledger_lose(struct bus_ledger *ledger, const struct bus_ledger_range *range,
 			      struct bus_err *err);
+/* All that are missing now have been reported. */
+enum bus_code bus_ledger_reported(struct bus_ledger *ledger, struct bus_err *err);
 /* It came after all: BUS_OK, and it is not missing any more; BUS_E_NO: it was not missing. */
 enum bus_code bus_ledger_find(struct bus_ledger *ledger, const char *source, const char *type,
 			      uint64_t typesequence, struct bus_err *err);

@@ -69,6 +69,7 @@ enum bus_code bus_ledger_lose(struct bus_ledger *ledger, const struct bus_ledger
 		return rc;
 	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)range->first);
 	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)range->last);
+	sqlite3_bind_int(stmt, 5, range->reported);
 	return bus_ledger_run(ledger, stmt, err);
 }
 
@@ -87,7 +88,8 @@ static enum bus_code missing_of(struct bus_ledger *ledger, const char *source, c
 	if (step == SQLITE_ROW)
 		*ret = (struct bus_ledger_range){ source, type,
 						  (uint64_t)sqlite3_column_int64(stmt, 0),
-						  (uint64_t)sqlite3_column_int64(stmt, 1) };
+						  (uint64_t)sqlite3_column_int64(stmt, 1),
+						  sqlite3_column_int(stmt, 2) != 0 };
 	else
 		rc = step == SQLITE_DONE ? BUS_E_NO : bus_ledger_fail(ledger, err);
 	sqlite3_reset(stmt);
@@ -136,12 +138,24 @@ enum bus_code bus_ledger_missing(struct bus_ledger *ledger,
 		range.type = (const char *)sqlite3_column_text(stmt, 1);
 		range.first = (uint64_t)sqlite3_column_int64(stmt, 2);
 		range.last = (uint64_t)sqlite3_column_int64(stmt, 3);
+		range.reported = sqlite3_column_int(stmt, 4) != 0;
 		rc = each(arg, &range, err);
 	}
 	if (!rc && step != SQLITE_DONE)
 		rc = bus_ledger_fail(ledger, err);
 	sqlite3_reset(stmt);
 	return rc;
+}
+
+enum bus_code bus_ledger_reported(struct bus_ledger *ledger, struct bus_err *err)
+{
+	enum bus_code rc = bus_ledger_begin(ledger, err);
+	sqlite3_stmt *stmt;
+
+	if (rc)
+		return rc;
+	stmt = bus_ledger_statement(ledger, L_REPORTED, &rc, err);
+	return rc ? rc : bus_ledger_run(ledger, stmt, err);
 }
 
 enum bus_code bus_ledger_hear(struct bus_ledger *ledger, const char *source, int64_t time_us,

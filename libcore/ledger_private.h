@@ -26,6 +26,7 @@ enum bus_ledger_statement {
 	L_MISSING_OF,
 	L_UNLOSE,
 	L_MISSING,
+	L_REPORTED,
 	L_HEAR,
 	L_SILENT,
 	/* inbox.c */

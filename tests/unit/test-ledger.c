@@ -256,8 +256,8 @@ static enum bus_code list_range(void *arg, const struct bus_ledger_range *range,
 	struct bus_buf *text = arg;
 
 	(void)err;
-	bus_buf_printf(text, "%s %s %d..%d;", range->source, range->type, (int)range->first,
-		       (int)range->last);
+	bus_buf_printf(text, "%s %s %d..%d%s;", range->source, range->type, (int)range->first,
+		       (int)range->last, range->reported ? " (reported)" : "");
 	return BUS_OK;
 }
 
@@ -274,7 +274,7 @@ static void check_missing(struct bus_ledger *ledger, const char *expected)
 
 static void what_is_missing_may_be_found(void)
 {
-	const struct bus_ledger_range range = { LOG_A, "t", 3, 6 };
+	const struct bus_ledger_range range = { LOG_A, "t", 3, 6, false };
 	char *dir = new_directory();
 	struct bus_ledger *ledger = open_ledger(dir, "q");
 	struct bus_err err;
@@ -287,11 +287,13 @@ static void what_is_missing_may_be_found(void)
 	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "u", 3, &err), BUS_E_NO, &err);
 	CHECK_CODE(bus_ledger_find(ledger, LOG_B, "t", 3, &err), BUS_E_NO, &err);
 	check_missing(ledger, LOG_A " t 3..6;");
+	CHECK_CODE(bus_ledger_reported(ledger, &err), BUS_OK, &err);
+	check_missing(ledger, LOG_A " t 3..6 (reported);");
 	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "t", 4, &err), BUS_OK, &err);
-	check_missing(ledger, LOG_A " t 3..3;" LOG_A " t 5..6;");
+	check_missing(ledger, LOG_A " t 3..3 (reported);" LOG_A " t 5..6 (reported);");
 	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "t", 3, &err), BUS_OK, &err);
 	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "t", 6, &err), BUS_OK, &err);
-	check_missing(ledger, LOG_A " t 5..5;");
+	check_missing(ledger, LOG_A " t 5..5 (reported);");
 	CHECK_CODE(bus_ledger_find(ledger, LOG_A, "t", 5, &err), BUS_OK, &err);
 	check_missing(ledger, "");
 	bus_ledger_close(ledger);
