@@ -5,32 +5,47 @@
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "cli.h"
 
 static const char help[] =
-	"usage: debmsg consume --queue NAME [--bind PATTERN]... [OPTION]...\n"
+	"usage: debmsg consume --queue NAME [--bind PATTERN]... [OPTION]... [--exec CMD [ARG]...]\n"
 	"\n"
-	"Prints the verified events of a durable queue of your own, each once, one a line.\n"
-	"The queue, <user>.NAME, is made when it is not there, and stays when this ends.\n"
-	"What is not believed goes to debmsg.parked with the reason.\n"
+	"Prints the verified events of a durable queue of your own, each once, one a line,\n"
+	"or runs a command for each.  The queue, <user>.NAME, is made when it is not there,\n"
+	"and stays when this ends.  What is missing is fetched from the history; what is\n"
+	"not believed goes to debmsg.parked with the reason.\n"
 	"\n"
 	"  --queue NAME    whose queue: one name for one purpose\n"
 	"  --bind PATTERN  what to get; dak.upload.accept is short for\n"
-	"                  org.debian.*.dak.upload.accept.#; without any: everything\n"
+	"                  org.debian.*.dak.upload.accept.#; without any: as before, or "
+	"everything\n"
+	"  --since T       for a new queue: from 2026-11-22T10:15:00Z, or 15m, 6h, 2d ago on\n"
 	"  --json          print events as received (the default)\n"
 	"  --format F      json, line (for people) or export (with proof; see debmsg verify)\n"
+	"  --exec CMD ...  all the rest of the line: run this, the event on its stdin;\n"
+	"                  exit status 0: done, 75: again later, all else: parked\n"
+	"  --jobs N        so many at once, in order per subject (1: in order)\n"
+	"  --timeout S     kill a command after S seconds\n"
+	"  --tries N       park an event after so many times 75 (10)\n"
 	"  --limit N       end after N events\n"
 	"  --idle-exit S   end after S seconds without a message\n"
+	"  --no-heal       only report what is missing\n"
 	"  -c, --config FILE\n";
+
+enum { JOBS_MAX = 64, TRIES = 10, YEAR_S = 86400 * 365 };
 
 enum format { FORMAT_JSON, FORMAT_LINE, FORMAT_EXPORT };
 
 struct consume {
 	enum format format;
 	struct bus_bindings bind;
-	unsigned long long limit, idle;
+	unsigned long long limit, idle, jobs, timeout, tries;
+	int64_t since_us;
+	bool no_heal, show_progress;
 	const char *queue;
+	char *const *exec; /* NULL: print */
 };
 
 static enum bus_code print(void *arg, const struct bus_belief *belief, const struct bus_message *m,
@@ -78,21 +93,71 @@ static bool parse_format(enum format *ret, const char *text)
 	return false;
 }
 
+static void show(void *arg, const struct bus_consumer_counts *counts)
+{
+	const struct consume *c = arg;
+
+	if (c->show_progress)
+		fprintf(stderr, "\r%llu events\033[K", counts->events);
+}
+
+static bool check_range(const char *option, unsigned long long value, unsigned long long max)
+{
+	if (value <= max)
+		return true;
+	cli_usage("%s: more than %llu", option, max);
+	return false;
+}
+
+/* --exec takes the rest of the command line. */
+static bool parse_exec(struct consume *c, int argc, char **argv)
+{
+	if (optarg != argv[optind - 1]) {
+		cli_usage("--exec: the command is a word of its own, behind a blank");
+		return false;
+	}
+	c->exec = argv + optind - 1;
+	optind = argc;
+	return true;
+}
+
+static bool check_options(const struct consume *c, int argc)
+{
+	if (optind < argc || !c->queue) {
+		cli_usage(c->queue ? "unexpected argument (is it a pattern? then --bind it)"
+				   : "--queue is missing");
+		return false;
+	}
+	if (!c->exec && (c->timeout || c->jobs > 1)) {
+		cli_usage("--jobs and --timeout are for a command: --exec CMD");
+		return false;
+	}
+	return check_range("--idle-exit", c->idle, YEAR_S) &&
+	       check_range("--timeout", c->timeout, YEAR_S) &&
+	       check_range("--jobs", c->jobs, JOBS_MAX) && check_range("--tries", c->tries, 1000);
+}
+
 static bool parse_options(struct consume *c, int argc, char **argv)
 {
 	static const struct option options[] = { { "queue", required_argument, NULL, 'q' },
 						 { "bind", required_argument, NULL, 'b' },
+						 { "since", required_argument, NULL, 's' },
 						 { "json", no_argument, NULL, 'j' },
 						 { "format", required_argument, NULL, 'f' },
+						 { "exec", required_argument, NULL, 'x' },
+						 { "jobs", required_argument, NULL, 'J' },
+						 { "timeout", required_argument, NULL, 't' },
+						 { "tries", required_argument, NULL, 'r' },
 						 { "limit", required_argument, NULL, 'n' },
 						 { "idle-exit", required_argument, NULL, 'i' },
+						 { "no-heal", no_argument, NULL, 'H' },
 						 { "config", required_argument, NULL, 'c' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
 	bool ok = true;
 	int opt;
 
-	while (ok && (opt = cli_option(argc, argv, ":c:h", options)) != -1) {
+	while (ok && !c->exec && (opt = cli_option(argc, argv, ":c:h", options)) != -1) {
 		switch (opt) {
 		case 'q':
 			c->queue = optarg;
@@ -100,11 +165,26 @@ static bool parse_options(struct consume *c, int argc, char **argv)
 		case 'b':
 			ok = cli_patterns(&c->bind, &optarg, 1);
 			break;
+		case 's':
+			ok = cli_time(&c->since_us, "--since", optarg);
+			break;
 		case 'j':
 			c->format = FORMAT_JSON;
 			break;
 		case 'f':
 			ok = parse_format(&c->format, optarg);
+			break;
+		case 'x':
+			ok = parse_exec(c, argc, argv);
+			break;
+		case 'J':
+			ok = cli_number(&c->jobs, "--jobs", optarg);
+			break;
+		case 't':
+			ok = cli_number(&c->timeout, "--timeout", optarg);
+			break;
+		case 'r':
+			ok = cli_number(&c->tries, "--tries", optarg);
 			break;
 		case 'n':
 			ok = cli_number(&c->limit, "--limit", optarg);
@@ -112,30 +192,55 @@ static bool parse_options(struct consume *c, int argc, char **argv)
 		case 'i':
 			ok = cli_number(&c->idle, "--idle-exit", optarg);
 			break;
+		case 'H':
+			c->no_heal = true;
+			break;
 		}
 	}
-	if (ok && (optind < argc || !c->queue)) {
-		cli_usage(c->queue ? "unexpected argument (is it a pattern? then --bind it)"
-				   : "--queue is missing");
-		ok = false;
-	}
-	if (ok && c->idle > 86400 * 365) {
-		cli_usage("--idle-exit: more than a year");
-		ok = false;
-	}
-	return ok;
+	return ok && check_options(c, argc);
+}
+
+static void tell_counts(const struct bus_consumer_counts *counts)
+{
+	const struct bus_say say = { .line = cli_say };
+	unsigned long long disbelieved = 0;
+	int rc;
+
+	for (rc = 0; rc < BUS_CODE_COUNT; rc++)
+		disbelieved += counts->disbelieved[rc];
+	if (disbelieved || counts->gaps || counts->missing || counts->given_up)
+		bus_say(&say,
+			"%llu events, %llu repeats, %llu not believed and parked, %llu gaps, "
+			"%llu events healed, %llu missing, %llu given up by the command",
+			counts->events, counts->repeats, disbelieved, counts->gaps, counts->healed,
+			counts->missing, counts->given_up);
+	if (counts->jobs.running)
+		bus_say(&say,
+			"%u commands are still at work; they go on, and note themselves how they "
+			"end",
+			counts->jobs.running);
 }
 
 static enum bus_code consume(struct consume *c, struct bus_err *err)
 {
+	const struct bus_jobs_options jobs = {
+		.handler = { .argv = c->exec, .timeout_s = (int)c->timeout },
+		.jobs = (unsigned int)c->jobs,
+		.tries = (unsigned int)c->tries,
+		.say = { .line = cli_say },
+	};
 	struct bus_consumer_options options = {
 		.queue = c->queue,
 		.bind = &c->bind,
+		.since_us = c->since_us,
+		.no_heal = c->no_heal,
 		.limit = c->limit,
 		.idle_s = (int)c->idle,
 		.say = { .line = cli_say },
+		.jobs = c->exec ? &jobs : NULL,
 		.act = print,
 		.flush = flush,
+		.watch = show,
 		.arg = c,
 	};
 	struct bus_consumer_counts counts = { 0 };
@@ -145,18 +250,19 @@ static enum bus_code consume(struct consume *c, struct bus_err *err)
 	rc = cli_conf(&conf, err);
 	if (rc)
 		return rc;
+	c->show_progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && !c->exec;
 	options.stop_fd = cli_stop_fd();
 	rc = bus_consumer_run(conf, &options, &counts, err);
-	if (counts.parked)
-		bus_say(&options.say, "%llu events, %llu repeats, %llu not believed and parked",
-			counts.events, counts.repeats, counts.parked);
+	if (c->show_progress)
+		fputs("\r\033[K", stderr);
+	tell_counts(&counts);
 	bus_conf_free(conf);
 	return rc == BUS_E_NO ? BUS_OK : rc;
 }
 
 static int run(int argc, char **argv)
 {
-	struct consume c = { .format = FORMAT_JSON };
+	struct consume c = { .format = FORMAT_JSON, .jobs = 1, .tries = TRIES };
 	struct bus_err err = { BUS_OK, "" };
 	int status = EX_USAGE;
 	enum bus_code rc;

@@ -2,6 +2,7 @@
 
 #include "bindings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,4 +56,14 @@ bool bus_bindings_want(const struct bus_bindings *list, const char *key, const c
 		    bus_topic_match(list->pattern[i], key))
 			return true;
 	return false;
+}
+
+bool bus_bindings_cover(const struct bus_bindings *list, const char *type)
+{
+	/* "%" stands for any subject: no routing key has it as a word (PROTOCOL section 2) */
+	char key[BUS_TYPE_MAX + sizeof(".%")];
+
+	if (snprintf(key, sizeof(key), "%s.%%", type) >= (int)sizeof(key))
+		return false;
+	return bus_bindings_want(list, key, type);
 }

@@ -28,4 +28,10 @@ bool bus_bindings_match(const struct bus_bindings *list, const char *key);
  */
 bool bus_bindings_want(const struct bus_bindings *list, const char *key, const char *type);
 
+/*
+ * Do the patterns take every event of this type, whatever its subject?  Only
+ * then does its typesequence show that nothing is missing.
+ */
+bool bus_bindings_cover(const struct bus_bindings *list, const char *type);
+
 #endif

@@ -54,7 +54,7 @@ enum bus_code bus_broker_publish(struct bus_broker *b, const struct bus_outgoing
 {
 	static const char app_id[] = PACKAGE_NAME "/" PACKAGE_VERSION;
 	const amqp_bytes_t body = { out->body_len, (void *)(uintptr_t)out->body };
-	amqp_table_entry_t header[4];
+	amqp_table_entry_t header[5];
 	amqp_basic_properties_t p = {
 		._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
 			  AMQP_BASIC_USER_ID_FLAG | AMQP_BASIC_APP_ID_FLAG |
@@ -86,6 +86,8 @@ enum bus_code bus_broker_publish(struct bus_broker *b, const struct bus_outgoing
 		add_header(&p.headers, "debmsg-text", out->text, strlen(out->text));
 		add_header(&p.headers, "debmsg-queue", out->queue, strlen(out->queue));
 	}
+	if (out->output && out->output_len)
+		add_header(&p.headers, "debmsg-output", out->output, out->output_len);
 	if (out->body_len > BUS_BROKER_FRAME_MAX / 2)
 		bus_broker_tune(b, BUS_BROKER_FRAME_MAX);
 	status = amqp_basic_publish(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(out->exchange),
@@ -122,6 +124,18 @@ enum bus_code bus_broker_bind(struct bus_broker *b, const char *queue, const cha
 	return bus_broker_answer(b, doing, err);
 }
 
+enum bus_code bus_broker_unbind(struct bus_broker *b, const char *queue, const char *pattern,
+				struct bus_err *err)
+{
+	char doing[600];
+
+	snprintf(doing, sizeof(doing), "cannot unbind queue %s from %s", queue, pattern);
+	amqp_queue_unbind(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue),
+			  amqp_cstring_bytes(bus_exchange), amqp_cstring_bytes(pattern),
+			  amqp_empty_table);
+	return bus_broker_answer(b, doing, err);
+}
+
 static enum bus_code consume(struct bus_broker *b, const char *queue, const char *tag,
 			     uint16_t prefetch, amqp_table_t arguments, struct bus_err *err)
 {
@@ -148,7 +162,7 @@ enum bus_code bus_broker_consume(struct bus_broker *b, const char *queue, uint16
 enum { STREAM_PREFETCH = 250 };
 
 enum bus_code bus_broker_read_stream(struct bus_broker *b, const char *tag,
-				     enum bus_stream_start start, int64_t time, struct bus_err *err)
+				     enum bus_stream_start start, int64_t at, struct bus_err *err)
 {
 	static const char *const name[] = { "first", "last", "next" };
 	amqp_table_entry_t offset = { .key = amqp_cstring_bytes("x-stream-offset") };
@@ -156,7 +170,10 @@ enum bus_code bus_broker_read_stream(struct bus_broker *b, const char *tag,
 
 	if (start == BUS_STREAM_TIME) {
 		offset.value.kind = AMQP_FIELD_KIND_TIMESTAMP;
-		offset.value.value.u64 = (uint64_t)(time < 0 ? 0 : time);
+		offset.value.value.u64 = (uint64_t)(at < 0 ? 0 : at);
+	} else if (start == BUS_STREAM_OFFSET) {
+		offset.value.kind = AMQP_FIELD_KIND_I64;
+		offset.value.value.i64 = at;
 	} else {
 		offset = bus_broker_text("x-stream-offset", name[start], strlen(name[start]));
 	}

@@ -57,6 +57,8 @@ struct bus_outgoing {
 	const char *body, *proof; /* proof NULL: no header */
 	size_t body_len, proof_len;
 	const char *reason, *text, *queue; /* parked messages: why, in words, from where */
+	const char *output;		   /* and what their handler said last; NULL: nothing */
+	size_t output_len;
 };
 
 /* From now on every publish gets a number: 1, 2, ... */
@@ -79,18 +81,26 @@ enum bus_code bus_broker_exists(struct bus_broker *b, const char *queue, bool *r
 enum bus_code bus_broker_declare(struct bus_broker *b, const char *queue, struct bus_err *err);
 enum bus_code bus_broker_bind(struct bus_broker *b, const char *queue, const char *pattern,
 			      struct bus_err *err);
+enum bus_code bus_broker_unbind(struct bus_broker *b, const char *queue, const char *pattern,
+				struct bus_err *err);
 enum bus_code bus_broker_consume(struct bus_broker *b, const char *queue, uint16_t prefetch,
 				 struct bus_err *err);
 
 /* Where reading of a stream starts. */
-enum bus_stream_start { BUS_STREAM_FIRST, BUS_STREAM_LAST_CHUNK, BUS_STREAM_NEXT, BUS_STREAM_TIME };
+enum bus_stream_start {
+	BUS_STREAM_FIRST,
+	BUS_STREAM_LAST_CHUNK,
+	BUS_STREAM_NEXT,
+	BUS_STREAM_TIME,  /* `at`: seconds since 1970 */
+	BUS_STREAM_OFFSET /* `at`: one that was read before, or before which one was */
+};
 /*
- * Consumes the stream under the consumer tag `tag`.  A time (seconds) may start
- * a little earlier than asked, never later.  Streams know no nack: ack is all.
+ * Consumes the stream under the consumer tag `tag`.  A time may start a little
+ * earlier than asked, never later; an offset that is gone starts at the first.  Streams know no
+ * nack: ack is all.
  */
 enum bus_code bus_broker_read_stream(struct bus_broker *b, const char *tag,
-				     enum bus_stream_start start, int64_t time,
-				     struct bus_err *err);
+				     enum bus_stream_start start, int64_t at, struct bus_err *err);
 enum bus_code bus_broker_cancel(struct bus_broker *b, const char *tag, struct bus_err *err);
 enum bus_code bus_broker_ack(struct bus_broker *b, uint64_t tag, bool multiple,
 			     struct bus_err *err);

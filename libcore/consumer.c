@@ -1,286 +1,96 @@
 #include "config.h"
 
-#include "consumer.h"
+#include "consumer_private.h"
 
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "backoff.h"
-#include "broker.h"
-#include "confirms.h"
-#include "ledger.h"
 #include "timestamp.h"
-#include "topic.h"
 
 enum {
-	PREFETCH = 500,
 	GROUP_MAX = 250,  /* messages between two acknowledgements */
-	QUEUE_MAX = 100,  /* characters of a queue's name */
 	LISTEN_MS = 5000, /* heartbeats are answered when we listen */
-	CONFIRM_MS = 30000,
-	ATTEMPTS = 4 /* at a message, some seconds in all: the broker must hear of us */
+	WATCH_MS = 5000,  /* how often options->watch is called */
+	CONFIRM_MS = 30000
 };
 
-struct bus_consumer {
-	const struct bus_conf *conf;
-	const struct bus_consumer_options *options;
-	struct bus_intake *intake;
-	struct bus_broker *broker;
-	struct bus_ledger *ledger;
-	char queue[300]; /* <user>.<name> */
-	/* What the queue is bound to; of these, what the user asked for. */
-	struct bus_bindings bound, wanted;
-	struct bus_consumer_counts *counts;
-	struct bus_confirms parking; /* publishes to debmsg.dead on this connection */
-	uint64_t last_tag;	     /* newest delivery not acknowledged; 0: none */
-	unsigned int group;	     /* deliveries since the last acknowledgement */
-	int64_t last_us;	     /* when the last message came */
-};
+/* -- waiting -- */
 
-/* -- bindings -- */
-
-static enum bus_code remember(void *arg, const char *pattern, struct bus_err *err)
-{
-	struct bus_consumer *c = arg;
-
-	return bus_bindings_add(&c->wanted, pattern, err);
-}
-
-/* What is wanted now, and what the queue was bound to before, which it still is. */
-static enum bus_code collect_bindings(struct bus_consumer *c, struct bus_err *err)
-{
-	const struct bus_bindings *asked = c->options->bind;
-	char checkpoint[BUS_KEY_MAX + 1];
-	enum bus_code rc = BUS_OK;
-	size_t i;
-
-	if (!c->wanted.count && !asked->count)
-		rc = bus_bindings_add(&c->wanted, "#", err);
-	for (i = 0; !rc && i < asked->count; i++)
-		rc = bus_bindings_add(&c->wanted, asked->pattern[i], err);
-	for (i = 0; !rc && i < c->wanted.count; i++) {
-		bus_topic_checkpoint(checkpoint, c->wanted.pattern[i]);
-		rc = bus_bindings_add(&c->bound, c->wanted.pattern[i], err);
-		if (!rc)
-			rc = bus_bindings_add(&c->bound, checkpoint, err);
-	}
-	return rc;
-}
-
-/* -- connecting -- */
-
-static enum bus_code check_name(const char *name, struct bus_err *err)
-{
-	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789-_.";
-
-	if (!*name || *name == '.' || strlen(name) > QUEUE_MAX || name[strspn(name, ok)])
-		return bus_fail(err, BUS_E_USAGE,
-				"queue '%s': a name has letters, digits, - _ and . and at most %d "
-				"characters",
-				name, QUEUE_MAX);
-	return BUS_OK;
-}
-
-static enum bus_code set_up_queue(struct bus_consumer *c, struct bus_err *err)
-{
-	enum bus_code rc;
-	size_t i;
-
-	rc = bus_broker_declare(c->broker, c->queue, err);
-	/* Noted before it is bound: what may come must be known. */
-	for (i = 0; !rc && i < c->wanted.count; i++)
-		rc = bus_ledger_pattern(c->ledger, c->wanted.pattern[i], false, err);
-	for (i = 0; !rc && i < c->bound.count; i++)
-		rc = bus_broker_bind(c->broker, c->queue, c->bound.pattern[i], err);
-	return rc;
-}
-
-static void disconnect(struct bus_consumer *c)
-{
-	bus_broker_close(c->broker);
-	c->broker = NULL;
-}
-
-static enum bus_code open_broker(struct bus_consumer *c, struct bus_err *err)
-{
-	char purpose[QUEUE_MAX + 20];
-	const struct bus_broker_login login = { .conf = &c->conf->broker, .purpose = purpose };
-
-	disconnect(c);
-	snprintf(purpose, sizeof(purpose), "debmsg consume: %s", c->options->queue);
-	return bus_broker_open(&c->broker, &login, err);
-}
-
-/*
- * A queue that is there, and a ledger that knows nothing of it: it was used from
- * another host, or the ledger is lost.  What it is bound to cannot be asked.
- */
-static enum bus_code check_unknown(struct bus_consumer *c, struct bus_err *err)
-{
-	enum bus_code rc;
-	bool exists;
-
-	rc = bus_broker_exists(c->broker, c->queue, &exists, err);
-	if (!rc && exists && !c->options->bind->count)
-		rc = bus_fail(err, BUS_E_CONFIG,
-			      "queue %s is there, but the ledger in %s does not know it: name with "
-			      "--bind all that it is bound to (the management UI shows it)",
-			      c->queue, c->conf->state_directory);
-	if (!rc && exists)
-		bus_say(&c->options->say,
-			"queue %s is there, but the ledger in %s does not know it: what comes and "
-			"matches no --bind given here is parked as misrouted",
-			c->queue, c->conf->state_directory);
-	return rc ? rc : open_broker(c, err); /* asking may have cost the connection */
-}
-
-/* Once: what was this queue's before? */
-static enum bus_code learn_queue(struct bus_consumer *c, struct bus_err *err)
-{
-	enum bus_code rc;
-
-	snprintf(c->queue, sizeof(c->queue), "%s.%s", bus_broker_user(c->broker),
-		 c->options->queue);
-	rc = bus_ledger_open(&c->ledger, c->conf->state_directory, c->queue, true, err);
-	if (!rc)
-		rc = bus_ledger_patterns(c->ledger, false, remember, c, err);
-	if (!rc && !c->wanted.count)
-		rc = check_unknown(c, err);
-	return rc ? rc : collect_bindings(c, err);
-}
-
-static enum bus_code connect_queue(struct bus_consumer *c, struct bus_err *err)
-{
-	const unsigned long long left = c->options->limit ? c->options->limit - c->counts->events
-							  : PREFETCH;
-	enum bus_code rc;
-
-	rc = open_broker(c, err);
-	if (!rc && !c->ledger)
-		rc = learn_queue(c, err);
-	if (!rc)
-		rc = set_up_queue(c, err);
-	if (!rc)
-		rc = bus_broker_confirms(c->broker, err);
-	if (!rc)
-		rc = bus_broker_consume(c->broker, c->queue,
-					left < PREFETCH ? (uint16_t)left : PREFETCH, err);
-	memset(&c->parking, 0, sizeof(c->parking));
-	c->last_tag = 0;
-	c->group = 0;
-	return rc;
-}
-
-static bool stop_asked(const struct bus_consumer *c, int timeout_ms)
-{
-	struct pollfd fd[2] = {
-		{ .fd = c->options->stop_fd, .events = POLLIN },
-		{ .fd = c->broker ? bus_broker_fd(c->broker) : -1, .events = POLLIN },
-	};
-
-	if (c->broker && bus_broker_pending(c->broker))
-		timeout_ms = 0;
-	poll(fd, 2, timeout_ms);
-	return fd[0].revents != 0;
-}
-
-static bool pause_or_stop(const struct bus_consumer *c, int ms)
+bool bus_consumer_pause(const struct bus_consumer *c, int ms)
 {
 	struct pollfd stop = { .fd = c->options->stop_fd, .events = POLLIN };
 
 	return poll(&stop, 1, ms) > 0;
 }
 
-/* -- one message -- */
-
-static enum bus_code park(struct bus_consumer *c, const struct bus_message *m, enum bus_code why,
-			  const char *text, struct bus_err *err)
+/* Until something is to be done; true: we are asked to stop. */
+static bool await_work(const struct bus_consumer *c, int timeout_ms)
 {
-	const char *reason = bus_code_info[why].name;
-	const struct bus_outgoing out = {
-		.exchange = bus_dead_exchange,
-		.routing_key = m->routing_key,
-		.message_id = m->message_id,
-		.body = m->body,
-		.body_len = m->body_len,
-		.proof = m->proof,
-		/* more could not be sent on: the frame has room for headers of this size */
-		.proof_len = m->proof_len < BUS_PROOF_MAX ? m->proof_len : BUS_PROOF_MAX,
-		.reason = reason,
-		.text = text,
-		.queue = c->queue,
+	struct pollfd fd[] = {
+		{ .fd = c->options->stop_fd, .events = POLLIN },
+		{ .fd = c->broker ? bus_broker_fd(c->broker) : -1, .events = POLLIN },
+		{ .fd = c->jobs ? bus_jobs_fd(c->jobs) : -1, .events = POLLIN },
 	};
-	enum bus_code rc;
+	const int jobs_ms = c->jobs ? c->counts->jobs.wait_ms : -1;
 
-	bus_say(&c->options->say, "not believed, parked: %s: %s (message %s, key %s)", reason, text,
-		m->message_id ? m->message_id : "without id", m->routing_key);
-	rc = bus_broker_publish(c->broker, &out, err);
-	if (rc)
-		return rc;
-	bus_confirms_sent(&c->parking);
-	c->counts->parked++;
-	return BUS_OK;
+	if (c->broker && bus_broker_pending(c->broker))
+		timeout_ms = 0;
+	else if (jobs_ms >= 0 && jobs_ms < timeout_ms)
+		timeout_ms = jobs_ms;
+	poll(fd, sizeof(fd) / sizeof(*fd), timeout_ms);
+	return fd[0].revents != 0;
 }
 
-static enum bus_code handle_event(struct bus_consumer *c, const struct bus_message *m,
-				  const struct bus_belief *belief, struct bus_err *err)
+static void watch(struct bus_consumer *c)
 {
-	const struct bus_event *ev = belief->event;
-	enum bus_seen seen;
-	enum bus_code rc;
+	const int64_t now_us = bus_time_mono();
 
-	rc = bus_ledger_look(c->ledger, ev->source, ev->id, &belief->leaf, &seen, err);
-	if (rc)
-		return rc;
-	if (seen == BUS_SEEN_OTHER)
-		return park(c, m, BUS_E_EQUIVOCATION,
-			    "another body was delivered under this source and id before", err);
-	if (seen == BUS_SEEN_REPEAT) {
-		c->counts->repeats++;
-		return BUS_OK;
-	}
-	if (bus_bindings_want(&c->wanted, m->routing_key, ev->type)) {
-		rc = c->options->act(c->options->arg, belief, m, err);
-		if (rc)
-			return rc;
-		c->counts->events++;
-	}
-	return bus_ledger_note(c->ledger, ev->source, ev->id, &belief->leaf, err);
+	if (!c->options->watch || now_us - c->watched_us < WATCH_MS * 1000LL)
+		return;
+	c->watched_us = now_us;
+	c->options->watch(c->options->arg, c->counts);
 }
 
-static enum bus_code handle_message(struct bus_consumer *c, const struct bus_message *m,
-				    struct bus_err *err)
+static bool inbox_is_empty(const struct bus_consumer *c)
 {
-	struct bus_err why = { BUS_OK, "" };
-	struct bus_belief belief;
-	unsigned int i;
-	enum bus_code rc;
+	const struct bus_jobs_state *jobs = &c->counts->jobs;
 
-	/* Trouble of our own: leaving at once would only bring the message back. */
-	for (i = 0;; i++) {
-		rc = bus_intake_check(c->intake, m, &c->bound, &belief, &why);
-		if ((rc != BUS_E_TEMP && rc != BUS_E_NOMEM) || i == ATTEMPTS ||
-		    pause_or_stop(c, bus_backoff_ms(i)))
-			break;
-	}
-	if (!rc) {
-		rc = handle_event(c, m, &belief, err);
-		bus_event_free(belief.event);
-		return rc;
-	}
-	if (bus_code_info[rc].fate == BUS_FATE_PARK)
-		return park(c, m, rc, why.text, err);
-	return bus_fail(err, rc, "%s", why.text);
+	return !c->jobs || !(jobs->running || jobs->waiting || jobs->failed);
+}
+
+static int listen_ms(const struct bus_consumer *c)
+{
+	int64_t left;
+
+	if (!c->options->idle_s)
+		return LISTEN_MS;
+	left = c->last_us / 1000 + c->options->idle_s * 1000LL - bus_time_mono() / 1000;
+	return left < 0 ? 0 : left < LISTEN_MS ? (int)left + 1 : LISTEN_MS;
+}
+
+static bool is_idle(const struct bus_consumer *c)
+{
+	return c->options->idle_s && inbox_is_empty(c) &&
+	       bus_time_mono() - c->last_us >= c->options->idle_s * 1000000LL;
 }
 
 /* -- groups -- */
 
-static bool limit_reached(const struct bus_consumer *c)
+static enum bus_code handle_message(struct bus_consumer *c, struct bus_broker_event *ev,
+				    struct bus_err *err)
 {
-	return c->options->limit && c->counts->events >= c->options->limit;
+	enum bus_code rc;
+
+	c->last_us = bus_time_mono();
+	if (bus_consumer_limit_reached(c)) /* goes back to the queue when we leave */
+		return BUS_OK;
+	rc = bus_consumer_take(c, ev->message, BUS_FROM_QUEUE, err);
+	if (rc || c->behind)
+		return rc;
+	c->last_tag = ev->tag;
+	c->group++;
+	return BUS_OK;
 }
 
 static enum bus_code handle_broker(struct bus_consumer *c, struct bus_broker_event *ev,
@@ -290,18 +100,9 @@ static enum bus_code handle_broker(struct bus_consumer *c, struct bus_broker_eve
 
 	switch (ev->what) {
 	case BUS_BROKER_MESSAGE:
-		c->last_us = bus_time_mono();
-		if (limit_reached(c)) { /* goes back to the queue when we leave */
-			bus_message_free(ev->message);
-			return BUS_OK;
-		}
-		rc = handle_message(c, ev->message, err);
+		rc = handle_message(c, ev, err);
 		bus_message_free(ev->message);
-		if (rc)
-			return rc;
-		c->last_tag = ev->tag;
-		c->group++;
-		return BUS_OK;
+		return rc;
 	case BUS_BROKER_CONFIRMED:
 		if (!bus_confirms_note(&c->parking, ev->tag, ev->multiple))
 			return bus_fail(err, BUS_E_UNAVAILABLE,
@@ -311,23 +112,24 @@ static enum bus_code handle_broker(struct bus_consumer *c, struct bus_broker_eve
 	case BUS_BROKER_RETURNED:
 		return bus_fail(err, BUS_E_UNAVAILABLE,
 				"a rejected message could not be put into debmsg.parked: exchange "
-				"%s "
-				"takes it nowhere; the admin loads broker-config/definitions.json "
-				"with broker-config/load",
+				"%s takes it nowhere; the admin loads "
+				"broker-config/definitions.json with broker-config/load",
 				bus_dead_exchange);
 	case BUS_BROKER_CANCELLED:
-		return bus_fail(err, BUS_E_UNAVAILABLE,
-				"queue %s was deleted or lost its leader; it is made again, but "
-				"what "
-				"was in it must be fetched from the history",
+		return bus_fail(err, BUS_E_UNAVAILABLE, "queue %s was deleted or lost its leader",
 				c->queue);
+	case BUS_BROKER_BLOCKED:
+		bus_say(&c->options->say, "the broker is in an alarm: %s", ev->text);
+		return BUS_OK;
+	case BUS_BROKER_UNBLOCKED:
+		bus_say(&c->options->say, "the broker's alarm is over");
+		return BUS_OK;
 	default:
 		return BUS_OK;
 	}
 }
 
-/* Parked messages must have arrived before the originals may go. */
-static enum bus_code await_parking(struct bus_consumer *c, struct bus_err *err)
+enum bus_code bus_consumer_await_parking(struct bus_consumer *c, struct bus_err *err)
 {
 	const int64_t until = bus_time_mono() + CONFIRM_MS * 1000LL;
 	struct bus_broker_event ev;
@@ -348,87 +150,126 @@ static enum bus_code end_group(struct bus_consumer *c, struct bus_err *err)
 {
 	enum bus_code rc;
 
-	if (!c->group)
-		return BUS_OK;
-	rc = await_parking(c, err);
+	rc = bus_consumer_await_parking(c, err);
 	if (!rc)
 		rc = c->options->flush(c->options->arg, err);
 	if (!rc)
-		rc = bus_ledger_commit(c->ledger, err);
+		rc = bus_consumer_tell_missing(c, err);
 	if (!rc)
+		rc = bus_ledger_commit(c->ledger, err);
+	if (!rc && c->group)
 		rc = bus_broker_ack(c->broker, c->last_tag, true, err);
 	c->group = 0;
-	return rc;
+	return rc ? rc : bus_consumer_work(c, err);
 }
 
-static int listen_ms(const struct bus_consumer *c)
+/* -- the loop -- */
+
+/* When the queue is empty. */
+static enum bus_code look_around(struct bus_consumer *c, struct bus_err *err)
 {
-	int64_t left;
+	enum bus_code rc = bus_consumer_drain(c, err);
 
-	if (!c->options->idle_s)
-		return LISTEN_MS;
-	left = c->last_us / 1000 + c->options->idle_s * 1000LL - bus_time_mono() / 1000;
-	return left < 0 ? 0 : left < LISTEN_MS ? (int)left + 1 : LISTEN_MS;
+	if (!rc)
+		rc = bus_consumer_look_for_silence(c, err);
+	return rc ? rc : bus_ledger_commit(c->ledger, err);
 }
 
-static bool idle(const struct bus_consumer *c)
-{
-	return c->options->idle_s && bus_time_mono() - c->last_us >= c->options->idle_s * 1000000LL;
-}
-
-/* Consumes until there is a reason to end (*ret_end) or a failure. */
+/* Until there is a reason to end (*ret_end), to read the history, or to make room. */
 static enum bus_code consume(struct bus_consumer *c, bool *ret_end, struct bus_err *err)
 {
 	struct bus_broker_event ev;
 	enum bus_code rc = BUS_OK;
-	bool end = false;
+	bool quiet;
 
-	while (!rc && !end) {
+	while (!rc && !*ret_end && !c->behind && !bus_consumer_is_full(c)) {
 		rc = bus_broker_next(c->broker, 0, &ev, err);
 		if (!rc)
 			rc = handle_broker(c, &ev, err);
-		if (rc)
-			break;
-		if (ev.what == BUS_BROKER_NOTHING || c->group >= GROUP_MAX || limit_reached(c))
+		quiet = ev.what == BUS_BROKER_NOTHING;
+		if (!rc &&
+		    (quiet || c->behind || c->group >= GROUP_MAX || bus_consumer_limit_reached(c)))
 			rc = end_group(c, err);
-		end = limit_reached(c);
-		if (!rc && !end && ev.what == BUS_BROKER_NOTHING)
-			end = idle(c) || stop_asked(c, listen_ms(c));
-		else if (!rc && !end)
-			end = stop_asked(c, 0);
+		if (!rc && quiet)
+			rc = look_around(c, err);
+		watch(c);
+		if (rc || c->behind)
+			break;
+		*ret_end = (bus_consumer_limit_reached(c) && inbox_is_empty(c)) ||
+			   (quiet && is_idle(c)) ||
+			   (quiet ? await_work(c, listen_ms(c)) : bus_consumer_pause(c, 0));
 	}
-	if (!rc)
+	return rc;
+}
+
+/* The queue waits: our connection would have to answer heartbeats, and could do nothing else. */
+static enum bus_code make_room(struct bus_consumer *c, bool *ret_end, struct bus_err *err)
+{
+	const struct bus_jobs_state *jobs = &c->counts->jobs;
+	enum bus_code rc;
+
+	if (!jobs->failed) /* only with a connection can these be parked */
+		bus_consumer_disconnect(c);
+	do {
+		rc = bus_consumer_work(c, err);
+		watch(c);
+		*ret_end = !rc && await_work(c, LISTEN_MS);
+	} while (!rc && !*ret_end && !jobs->failed &&
+		 jobs->waiting + jobs->running > BUS_CONSUMER_INBOX_MAX / 2);
+	return rc;
+}
+
+/* One of the things there are to do. */
+static enum bus_code proceed(struct bus_consumer *c, bool *ret_end, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+
+	if (c->jobs && bus_consumer_is_full(c) && !c->counts->jobs.failed)
+		return make_room(c, ret_end, err);
+	if (c->behind && c->ledger) {
+		bus_consumer_disconnect(c);
+		rc = bus_consumer_fill(c, err);
+		*ret_end = bus_consumer_pause(c, 0) ||
+			   (!rc && c->behind && bus_consumer_limit_reached(c));
+		return rc;
+	}
+	if (!c->broker)
+		rc = bus_consumer_connect(c, err);
+	if (rc || c->behind)
+		return rc;
+	rc = consume(c, ret_end, err);
+	if (!rc && *ret_end)
 		rc = end_group(c, err);
-	*ret_end = !rc;
 	return rc;
 }
 
 static enum bus_code run(struct bus_consumer *c, struct bus_err *err)
 {
 	unsigned int attempts = 0;
-	enum bus_code rc;
+	enum bus_code rc = BUS_OK;
 	bool end = false;
 	int ms;
 
-	rc = connect_queue(c, err);
 	c->last_us = bus_time_mono();
 	while (!end) {
-		if (!rc) {
+		rc = proceed(c, &end, err);
+		if (!rc)
 			attempts = 0;
-			rc = consume(c, &end, err);
-		}
-		if (rc != BUS_E_UNAVAILABLE || (!attempts && !c->ledger))
+		if (rc != BUS_E_UNAVAILABLE && rc)
 			break;
-		disconnect(c);
+		if (!rc)
+			continue;
+		if (!attempts && !c->ledger)
+			break; /* the first connection */
+		bus_consumer_disconnect(c);
 		/* What was done but not acknowledged comes again, and is known then. */
 		if (c->options->flush(c->options->arg, NULL) || bus_ledger_commit(c->ledger, NULL))
 			break;
 		ms = bus_backoff_ms(attempts++);
 		bus_say(&c->options->say, "%s; trying again in %d.%d s", err->text, ms / 1000,
 			ms % 1000 / 100);
-		if (pause_or_stop(c, ms))
+		if (bus_consumer_pause(c, ms))
 			return BUS_OK;
-		rc = connect_queue(c, err);
 	}
 	return rc;
 }
@@ -437,19 +278,28 @@ enum bus_code bus_consumer_run(const struct bus_conf *conf,
 			       const struct bus_consumer_options *options,
 			       struct bus_consumer_counts *ret, struct bus_err *err)
 {
-	struct bus_consumer c = { .conf = conf, .options = options, .counts = ret };
+	struct bus_consumer c = {
+		.conf = conf,
+		.options = options,
+		.counts = ret,
+		.resume_offset = -1,
+		.untold = true /* perhaps by a run before this one */
+	};
 	enum bus_code rc;
 
 	memset(ret, 0, sizeof(*ret));
-	rc = check_name(options->queue, err);
-	if (!rc)
-		rc = bus_intake_open(&c.intake, conf, err);
+	ret->jobs.wait_ms = -1;
+	rc = bus_intake_open(&c.intake, conf, err);
 	if (!rc)
 		rc = run(&c, err);
-	disconnect(&c);
+	bus_consumer_disconnect(&c);
+	if (options->watch)
+		options->watch(options->arg, ret);
+	bus_jobs_close(c.jobs);
 	bus_ledger_close(c.ledger);
 	bus_intake_close(c.intake);
 	bus_bindings_finish(&c.bound);
 	bus_bindings_finish(&c.wanted);
+	bus_bindings_finish(&c.hush);
 	return rc;
 }

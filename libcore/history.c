@@ -20,6 +20,8 @@ struct bus_history {
 	int64_t goal;	      /* offset that was in its last chunk at first */
 	bool by_time;	      /* the start is a time: perhaps nothing is that new */
 	bool reached, told;   /* the goal was seen; BUS_HISTORY_END was returned */
+	bool from_first;      /* see bus_history_from_first() */
+	int64_t offset;	      /* of the message returned last; -1: none */
 	uint64_t unacked_tag; /* the newest delivery; 0: all acknowledged */
 	unsigned int unacked;
 };
@@ -83,7 +85,7 @@ static enum bus_code probe_end(struct bus_history *h, struct bus_err *err)
 }
 
 enum bus_code bus_history_open(struct bus_history **ret, const struct bus_conf *conf,
-			       enum bus_stream_start start, int64_t time_us, const char *purpose,
+			       enum bus_stream_start start, int64_t at, const char *purpose,
 			       struct bus_err *err)
 {
 	const struct bus_broker_login login = { .conf = &conf->broker, .purpose = purpose };
@@ -95,10 +97,13 @@ enum bus_code bus_history_open(struct bus_history **ret, const struct bus_conf *
 	rc = bus_broker_open(&h->broker, &login, err);
 	if (!rc)
 		rc = probe_end(h, err);
-	h->by_time = start == BUS_STREAM_TIME;
+	h->by_time = start == BUS_STREAM_TIME || start == BUS_STREAM_OFFSET;
+	h->offset = -1;
 	h->reached = h->empty || start == BUS_STREAM_NEXT;
+	h->from_first = h->empty;
 	if (!rc)
-		rc = bus_broker_read_stream(h->broker, read_tag, start, time_us / 1000000, err);
+		rc = bus_broker_read_stream(h->broker, read_tag, start,
+					    start == BUS_STREAM_TIME ? at / 1000000 : at, err);
 	if (rc)
 		bus_history_close(h);
 	else
@@ -117,6 +122,16 @@ void bus_history_close(struct bus_history *h)
 bool bus_history_silent(const struct bus_history *h)
 {
 	return !h->empty && !h->unacked_tag;
+}
+
+bool bus_history_from_first(const struct bus_history *h)
+{
+	return h->from_first;
+}
+
+int64_t bus_history_offset(const struct bus_history *h)
+{
+	return h->offset;
 }
 
 static enum bus_code acknowledge(struct bus_history *h, struct bus_err *err)
@@ -176,6 +191,8 @@ enum bus_code bus_history_next(struct bus_history *h, int timeout_ms, enum bus_h
 	if (rc)
 		return rc;
 	h->unacked_tag = ev.tag;
+	h->from_first = h->from_first || ev.offset == 0;
+	h->offset = ev.offset;
 	h->reached = h->reached || ev.offset >= h->goal;
 	if (++h->unacked >= ACK_EVERY)
 		rc = acknowledge(h, err);

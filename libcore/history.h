@@ -15,8 +15,9 @@
  */
 struct bus_history;
 
+/* at: microseconds since 1970 for BUS_STREAM_TIME, an offset for BUS_STREAM_OFFSET. */
 enum bus_code bus_history_open(struct bus_history **ret, const struct bus_conf *conf,
-			       enum bus_stream_start start, int64_t time_us, const char *purpose,
+			       enum bus_stream_start start, int64_t at, const char *purpose,
 			       struct bus_err *err);
 void bus_history_close(struct bus_history *h);
 /*
@@ -24,6 +25,11 @@ void bus_history_close(struct bus_history *h);
  * after the newest of them looks like, and perhaps a slow broker.
  */
 bool bus_history_silent(const struct bus_history *h);
+/* Nothing was ever before what was returned: it began with the stream's first message, or there was
+ * none. */
+bool bus_history_from_first(const struct bus_history *h);
+/* Of the message returned last; -1: none was. */
+int64_t bus_history_offset(const struct bus_history *h);
 
 enum bus_history_what { BUS_HISTORY_NOTHING, BUS_HISTORY_MESSAGE, BUS_HISTORY_END };
 

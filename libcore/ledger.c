@@ -16,11 +16,12 @@ static const struct bus_db_schema schema = {
 	.version = 2,
 	.sql = "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	       "CREATE TABLE log (number INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE,"
-	       "  heard_us INTEGER NOT NULL DEFAULT 0);"
+	       "  heard_us INTEGER NOT NULL DEFAULT 0, whole INTEGER NOT NULL DEFAULT 0);"
 	       "CREATE TABLE done (log INTEGER NOT NULL, id INTEGER NOT NULL, leaf BLOB NOT NULL,"
 	       "  PRIMARY KEY (log, id)) WITHOUT ROWID;"
 	       "CREATE TABLE position (log INTEGER NOT NULL, type TEXT NOT NULL,"
-	       "  last INTEGER NOT NULL, time_us INTEGER NOT NULL, PRIMARY KEY (log, type))"
+	       "  last INTEGER NOT NULL, time_us INTEGER NOT NULL, had INTEGER NOT NULL,"
+	       "  PRIMARY KEY (log, type))"
 	       "  WITHOUT ROWID;"
 	       "CREATE TABLE missing (log INTEGER NOT NULL, type TEXT NOT NULL,"
 	       "  first INTEGER NOT NULL, last INTEGER NOT NULL, reported INTEGER NOT NULL,"
@@ -51,8 +52,8 @@ static const char *const sql_of[L_COUNT] = {
 	[L_SET] = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
 	[L_UNSET] = "DELETE FROM meta WHERE name = ?1",
 
-	[L_POSITION] = "SELECT last, time_us FROM position WHERE log = " LOG " AND type = ?2",
-	[L_ADVANCE] = "INSERT OR REPLACE INTO position VALUES (" LOG ", ?2, ?3, ?4)",
+	[L_POSITION] = "SELECT last, time_us, had FROM position WHERE log = " LOG " AND type = ?2",
+	[L_ADVANCE] = "INSERT OR REPLACE INTO position VALUES (" LOG ", ?2, ?3, ?4, ?5)",
 	[L_LOSE] = "INSERT OR REPLACE INTO missing VALUES (" LOG ", ?2, ?3, ?4, ?5)",
 	[L_MISSING_OF] = ("SELECT first, last, reported FROM missing"
 			  " WHERE log = " LOG " AND type = ?2 AND first <= ?3 AND last >= ?3"),
@@ -61,9 +62,14 @@ static const char *const sql_of[L_COUNT] = {
 		("SELECT source, type, first, last, reported FROM missing JOIN log ON number = log"
 		 " ORDER BY log, type, first"),
 	[L_REPORTED] = "UPDATE missing SET reported = 1 WHERE reported = 0",
+	[L_IS_WHOLE] = ("SELECT EXISTS (SELECT 1 FROM log WHERE source = ?1 AND whole = 1)"
+			" OR EXISTS (SELECT 1 FROM meta WHERE name = 'whole')"),
+	[L_SET_WHOLE] = "UPDATE log SET whole = 1 WHERE source = ?1 AND whole = 0",
+	[L_FORGET_WHOLE] = "UPDATE log SET whole = 0",
 	[L_HEAR] = "UPDATE log SET heard_us = ?2 WHERE source = ?1 AND heard_us < ?2",
 	[L_SILENT] = ("SELECT source, heard_us FROM log"
 		      " WHERE heard_us > 0 AND heard_us < ?1 ORDER BY number"),
+	[L_LOGS] = "SELECT source, heard_us FROM log ORDER BY number",
 
 	[L_PUT] = ("INSERT OR IGNORE INTO inbox"
 		   " (log, id, subject, routing_key, message_id, body, proof)"
@@ -300,6 +306,13 @@ enum bus_code bus_ledger_behind(struct bus_ledger *ledger, int64_t *ret_us, stru
 enum bus_code bus_ledger_set_behind(struct bus_ledger *ledger, int64_t us, struct bus_err *err)
 {
 	return us ? set(ledger, "behind", us, err) : unset(ledger, "behind", err);
+}
+
+/* -- logs of which all is known (ledger_position.c has the other half) -- */
+
+enum bus_code bus_ledger_set_all_whole(struct bus_ledger *ledger, bool whole, struct bus_err *err)
+{
+	return whole ? set(ledger, "whole", 1, err) : unset(ledger, "whole", err);
 }
 
 enum bus_code bus_ledger_pattern(struct bus_ledger *ledger, const char *pattern, bool dropped,

@@ -48,6 +48,7 @@ enum bus_code bus_ledger_note(struct bus_ledger *ledger, const char *source, uin
 struct bus_ledger_position {
 	uint64_t last;	 /* the typesequence up to which nothing is open */
 	int64_t time_us; /* of that event, or of the checkpoint that named it */
+	bool was_had;	 /* false: it is older than what this queue is for */
 };
 /* BUS_E_NO: nothing is known of this type yet. */
 enum bus_code bus_ledger_position(struct bus_ledger *ledger, const char *source, const char *type,
@@ -74,6 +75,18 @@ enum bus_code bus_ledger_missing(struct bus_ledger *ledger,
 						       struct bus_err *err),
 				 void *arg, struct bus_err *err);
 
+/*
+ * A log is whole once we have seen its first event or a checkpoint of it: then a
+ * type of which nothing is known has had no event.  More bindings bring more
+ * types, and what was known of them before says nothing: bus_ledger_forget_whole().
+ * source NULL: all logs are, for the history was read from its first message on.
+ */
+enum bus_code bus_ledger_is_whole(struct bus_ledger *ledger, const char *source, bool *ret,
+				  struct bus_err *err);
+enum bus_code bus_ledger_set_whole(struct bus_ledger *ledger, const char *source,
+				   struct bus_err *err);
+enum bus_code bus_ledger_forget_whole(struct bus_ledger *ledger, struct bus_err *err);
+
 /* The time (microseconds since 1970) of this log's newest event that was taken. */
 enum bus_code bus_ledger_hear(struct bus_ledger *ledger, const char *source, int64_t time_us,
 			      struct bus_err *err);
@@ -82,6 +95,11 @@ enum bus_code bus_ledger_silent(struct bus_ledger *ledger, int64_t time_us,
 				enum bus_code (*each)(void *arg, const char *source,
 						      int64_t heard_us, struct bus_err *err),
 				void *arg, struct bus_err *err);
+/* For all logs; may be called from each() of the former. */
+enum bus_code bus_ledger_logs(struct bus_ledger *ledger,
+			      enum bus_code (*each)(void *arg, const char *source, int64_t heard_us,
+						    struct bus_err *err),
+			      void *arg, struct bus_err *err);
 
 /* -- the queue -- */
 

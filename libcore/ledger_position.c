@@ -39,7 +39,8 @@ enum bus_code bus_ledger_position(struct bus_ledger *ledger, const char *source,
 	step = sqlite3_step(stmt);
 	if (step == SQLITE_ROW)
 		*ret = (struct bus_ledger_position){ (uint64_t)sqlite3_column_int64(stmt, 0),
-						     sqlite3_column_int64(stmt, 1) };
+						     sqlite3_column_int64(stmt, 1),
+						     sqlite3_column_int(stmt, 2) != 0 };
 	else
 		rc = step == SQLITE_DONE ? BUS_E_NO : bus_ledger_fail(ledger, err);
 	sqlite3_reset(stmt);
@@ -56,6 +57,7 @@ enum bus_code bus_ledger_advance(struct bus_ledger *ledger, const char *source, 
 		return rc;
 	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)position->last);
 	sqlite3_bind_int64(stmt, 4, position->time_us);
+	sqlite3_bind_int(stmt, 5, position->was_had);
 	return bus_ledger_run(ledger, stmt, err);
 }
 
@@ -158,6 +160,57 @@ enum bus_code bus_ledger_reported(struct bus_ledger *ledger, struct bus_err *err
 	return rc ? rc : bus_ledger_run(ledger, stmt, err);
 }
 
+enum bus_code bus_ledger_is_whole(struct bus_ledger *ledger, const char *source, bool *ret,
+				  struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_IS_WHOLE, &rc, err);
+	int step;
+
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
+	step = sqlite3_step(stmt);
+	*ret = step == SQLITE_ROW && sqlite3_column_int(stmt, 0) != 0;
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		rc = bus_ledger_fail(ledger, err);
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+enum bus_code bus_ledger_set_whole(struct bus_ledger *ledger, const char *source,
+				   struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt;
+
+	if (!source)
+		return bus_ledger_set_all_whole(ledger, true, err);
+	rc = bus_ledger_begin(ledger, err);
+	if (!rc)
+		rc = bus_ledger_know_log(ledger, source, err);
+	if (rc)
+		return rc;
+	stmt = bus_ledger_statement(ledger, L_SET_WHOLE, &rc, err);
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
+	return bus_ledger_run(ledger, stmt, err);
+}
+
+enum bus_code bus_ledger_forget_whole(struct bus_ledger *ledger, struct bus_err *err)
+{
+	enum bus_code rc = bus_ledger_begin(ledger, err);
+	sqlite3_stmt *stmt;
+
+	if (rc)
+		return rc;
+	stmt = bus_ledger_statement(ledger, L_FORGET_WHOLE, &rc, err);
+	if (!rc)
+		rc = bus_ledger_run(ledger, stmt, err);
+	return rc ? rc : bus_ledger_set_all_whole(ledger, false, err);
+}
+
 enum bus_code bus_ledger_hear(struct bus_ledger *ledger, const char *source, int64_t time_us,
 			      struct bus_err *err)
 {
@@ -176,18 +229,14 @@ enum bus_code bus_ledger_hear(struct bus_ledger *ledger, const char *source, int
 	return bus_ledger_run(ledger, stmt, err);
 }
 
-enum bus_code bus_ledger_silent(struct bus_ledger *ledger, int64_t time_us,
-				enum bus_code (*each)(void *arg, const char *source,
-						      int64_t heard_us, struct bus_err *err),
-				void *arg, struct bus_err *err)
+static enum bus_code list_logs(struct bus_ledger *ledger, sqlite3_stmt *stmt,
+			       enum bus_code (*each)(void *arg, const char *source,
+						     int64_t heard_us, struct bus_err *err),
+			       void *arg, struct bus_err *err)
 {
-	enum bus_code rc;
-	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_SILENT, &rc, err);
+	enum bus_code rc = BUS_OK;
 	int step = SQLITE_DONE;
 
-	if (rc)
-		return rc;
-	sqlite3_bind_int64(stmt, 1, time_us);
 	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW)
 		rc = each(arg, (const char *)sqlite3_column_text(stmt, 0),
 			  sqlite3_column_int64(stmt, 1), err);
@@ -195,4 +244,29 @@ enum bus_code bus_ledger_silent(struct bus_ledger *ledger, int64_t time_us,
 		rc = bus_ledger_fail(ledger, err);
 	sqlite3_reset(stmt);
 	return rc;
+}
+
+enum bus_code bus_ledger_silent(struct bus_ledger *ledger, int64_t time_us,
+				enum bus_code (*each)(void *arg, const char *source,
+						      int64_t heard_us, struct bus_err *err),
+				void *arg, struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_SILENT, &rc, err);
+
+	if (rc)
+		return rc;
+	sqlite3_bind_int64(stmt, 1, time_us);
+	return list_logs(ledger, stmt, each, arg, err);
+}
+
+enum bus_code bus_ledger_logs(struct bus_ledger *ledger,
+			      enum bus_code (*each)(void *arg, const char *source, int64_t heard_us,
+						    struct bus_err *err),
+			      void *arg, struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_LOGS, &rc, err);
+
+	return rc ? rc : list_logs(ledger, stmt, each, arg, err);
 }

@@ -27,8 +27,12 @@ enum bus_ledger_statement {
 	L_UNLOSE,
 	L_MISSING,
 	L_REPORTED,
+	L_IS_WHOLE,
+	L_SET_WHOLE,
+	L_FORGET_WHOLE,
 	L_HEAR,
 	L_SILENT,
+	L_LOGS,
 	/* inbox.c */
 	L_PUT,
 	L_COUNT_STATES,
@@ -62,5 +66,8 @@ enum bus_code bus_ledger_fail(struct bus_ledger *ledger, struct bus_err *err);
 /* Makes the log known, so that its number can be asked for by name. */
 enum bus_code bus_ledger_know_log(struct bus_ledger *ledger, const char *source,
 				  struct bus_err *err);
+
+/* All logs are whole, also those that are not known yet. */
+enum bus_code bus_ledger_set_all_whole(struct bus_ledger *ledger, bool whole, struct bus_err *err);
 
 #endif

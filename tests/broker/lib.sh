@@ -51,6 +51,14 @@ ends() {
 	[ "$got" -eq "$wanted" ] || fail "exit status $got, not $wanted: $*: $(cat "$work/stderr")"
 }
 
+# api PATH [CURL OPTION…]: the management API, as admin; its password is in no argument list
+api() {
+	path=$1
+	shift
+	printf 'user = "admin:%s"\n' "$(cat "$secrets/admin.password")" |
+		curl -sS --fail --config - "http://127.0.0.1:$DEBMSG_MGMT_PORT/api/$path" "$@"
+}
+
 start_relay() {
 	launch_relay "$work"
 }

@@ -8,13 +8,6 @@
 setup
 
 # api PATH [CURL OPTION…]: as admin; the password goes through a file.
-api() {
-	path=$1
-	shift
-	printf 'user = "admin:%s"\n' "$(cat "$secrets/admin.password")" |
-		curl -sS --fail --config - "http://127.0.0.1:$DEBMSG_MGMT_PORT/api/$path" "$@"
-}
-
 # is EXPECTED PATH FILTER
 is() {
 	got=$(api "$2" | jq -r "$3")

@@ -220,11 +220,12 @@ static void check_position(struct bus_ledger *ledger, const char *type, uint64_t
 		   expected ? BUS_OK : BUS_E_NO, &err);
 	CHECK(position.last == expected);
 	CHECK(position.time_us == (int64_t)expected * 1000);
+	CHECK(position.was_had == expected % 2);
 }
 
 static void advance(struct bus_ledger *ledger, const char *source, const char *type, uint64_t last)
 {
-	const struct bus_ledger_position position = { last, (int64_t)last * 1000 };
+	const struct bus_ledger_position position = { last, (int64_t)last * 1000, last % 2 };
 	struct bus_err err;
 
 	CHECK_CODE(bus_ledger_advance(ledger, source, type, &position, &err), BUS_OK, &err);

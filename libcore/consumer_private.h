@@ -1,0 +1,122 @@
+#ifndef BUS_CONSUMER_PRIVATE_H
+#define BUS_CONSUMER_PRIVATE_H
+
+#include "broker.h"
+#include "confirms.h"
+#include "consumer.h"
+#include "ledger.h"
+
+/*
+ * What the files of the consumer share:
+ *
+ *	consumer.c	 the loop: connection, groups, acknowledgement, end
+ *	consumer_queue.c the queue: its name, its bindings, was it there?
+ *	consumer_take.c	 one message: believed? new? then the action, and the ledger
+ *	consumer_gaps.c	 is anything missing before this event, or silent?
+ *	consumer_fill.c	 reads the history for what is missing
+ *	consumer_jobs.c	 with a handler: the inbox, and what its handler gave up
+ */
+enum { BUS_CONSUMER_INBOX_MAX = 1000 }; /* events; more stay in the queue */
+
+struct bus_consumer {
+	const struct bus_conf *conf;
+	const struct bus_consumer_options *options;
+	struct bus_consumer_counts *counts;
+	struct bus_intake *intake;
+	struct bus_broker *broker; /* NULL: not connected */
+	struct bus_ledger *ledger;
+	struct bus_jobs *jobs; /* NULL: no handler */
+	char queue[300];       /* <user>.<name> */
+	int64_t since_us;      /* events from then on are ours (ledger.h) */
+
+	/* What the user asked for; what may come, which is that and what was asked before. */
+	struct bus_bindings wanted, bound;
+
+	struct bus_confirms parking; /* publishes to debmsg.dead on this connection */
+	uint64_t last_tag;	     /* newest delivery not acknowledged; 0: none */
+	unsigned int group;	     /* deliveries since the last acknowledgement */
+	int64_t last_us;	     /* when the last message came (bus_time_mono()) */
+	int64_t watched_us;	     /* when options->watch was called last */
+
+	bool behind;		  /* the history is to be read before the queue */
+	int64_t resume_offset;	  /* in the history, where it was left; -1: none */
+	bool from_first;	  /* it is read from its very first message on */
+	struct bus_hash filled;	  /* for this event the history was read already */
+	bool lost_some;		  /* something was missing in the history that is being read */
+	bool untold;		  /* something is missing that the user was not told */
+	int64_t silence_us;	  /* when we looked for silent logs last */
+	struct bus_bindings hush; /* silent logs of which the user knows */
+};
+
+/* -- consumer_queue.c -- */
+
+/* Connects; the first time also learns what the ledger knows of the queue. */
+enum bus_code bus_consumer_connect(struct bus_consumer *c, struct bus_err *err);
+void bus_consumer_disconnect(struct bus_consumer *c);
+
+/* -- consumer_take.c -- */
+
+enum bus_consumer_from { BUS_FROM_QUEUE, BUS_FROM_HISTORY };
+/*
+ * Deals with one message.  Afterwards, if c->behind, it was not: it comes again
+ * when the history has been read.
+ */
+enum bus_code bus_consumer_take(struct bus_consumer *c, const struct bus_message *m,
+				enum bus_consumer_from from, struct bus_err *err);
+/* Puts a message into debmsg.parked; the confirm comes later (c->parking). */
+enum bus_code bus_consumer_park(struct bus_consumer *c, const struct bus_message *m,
+				const char *reason, const char *text, const char *output,
+				size_t output_len, struct bus_err *err);
+bool bus_consumer_limit_reached(const struct bus_consumer *c);
+
+/* -- consumer_gaps.c -- */
+
+/*
+ * Before an event that was not had is dealt with: is there a hole before it?
+ * Then c->behind is set, or what is missing is given up.  *ret_ours: false for
+ * one from the history that is older than what this queue is for.
+ */
+enum bus_code bus_consumer_look_before(struct bus_consumer *c, const struct bus_belief *belief,
+				       enum bus_consumer_from from, bool *ret_ours,
+				       struct bus_err *err);
+/* The same for what a bus.checkpoint says of all types. */
+enum bus_code bus_consumer_look_at_checkpoint(struct bus_consumer *c,
+					      const struct bus_belief *belief,
+					      const struct bus_message *m,
+					      enum bus_consumer_from from, struct bus_err *err);
+/* The event was dealt with. */
+enum bus_code bus_consumer_pass(struct bus_consumer *c, const struct bus_belief *belief,
+				struct bus_err *err);
+/* Tells of what is missing and was not told before. */
+enum bus_code bus_consumer_tell_missing(struct bus_consumer *c, struct bus_err *err);
+/* Now and then, when the queue is empty: logs that break their promise. */
+enum bus_code bus_consumer_look_for_silence(struct bus_consumer *c, struct bus_err *err);
+/* The history is to be read from this time on, or from an earlier one if that was said before. */
+enum bus_code bus_consumer_set_behind(struct bus_consumer *c, int64_t from_us, struct bus_err *err);
+
+/* -- consumer_fill.c -- */
+
+/*
+ * Reads the history from where it is said to be needed to its end.  Comes back
+ * early, c->behind still set, at the limit, when asked to stop and when the
+ * inbox is full.
+ */
+enum bus_code bus_consumer_fill(struct bus_consumer *c, struct bus_err *err);
+
+/* -- consumer_jobs.c -- */
+
+/* Keepers that have ended, handlers to start, events to park; then c->counts->jobs is true. */
+enum bus_code bus_consumer_work(struct bus_consumer *c, struct bus_err *err);
+/* Is there no more room in the inbox? */
+bool bus_consumer_is_full(const struct bus_consumer *c);
+/* Without a handler: acts on what `debmsg parked retry` has put into the inbox. */
+enum bus_code bus_consumer_drain(struct bus_consumer *c, struct bus_err *err);
+
+/* -- consumer.c -- */
+
+/* Waits so long, unless we are asked to stop: true. */
+bool bus_consumer_pause(const struct bus_consumer *c, int ms);
+/* Parked messages must have arrived before the originals may go. */
+enum bus_code bus_consumer_await_parking(struct bus_consumer *c, struct bus_err *err);
+
+#endif
