@@ -59,6 +59,12 @@ static bool inbox_is_empty(const struct bus_consumer *c)
 	return !c->jobs || !(jobs->running || jobs->waiting || jobs->failed);
 }
 
+/* With the limit reached, the rest of the history is another run's. */
+static bool must_fill(const struct bus_consumer *c)
+{
+	return c->behind && !bus_consumer_limit_reached(c);
+}
+
 static int listen_ms(const struct bus_consumer *c)
 {
 	int64_t left;
@@ -182,7 +188,7 @@ static enum bus_code consume(struct bus_consumer *c, bool *ret_end, struct bus_e
 	enum bus_code rc = BUS_OK;
 	bool quiet;
 
-	while (!rc && !*ret_end && !c->behind && !bus_consumer_is_full(c)) {
+	while (!rc && !*ret_end && !must_fill(c) && !bus_consumer_is_full(c)) {
 		rc = bus_broker_next(c->broker, 0, &ev, err);
 		if (!rc)
 			rc = handle_broker(c, &ev, err);
@@ -193,7 +199,7 @@ static enum bus_code consume(struct bus_consumer *c, bool *ret_end, struct bus_e
 		if (!rc && quiet)
 			rc = look_around(c, err);
 		watch(c);
-		if (rc || c->behind)
+		if (rc || must_fill(c))
 			break;
 		*ret_end = (bus_consumer_limit_reached(c) && inbox_is_empty(c)) ||
 			   (quiet && is_idle(c)) ||
@@ -226,16 +232,18 @@ static enum bus_code proceed(struct bus_consumer *c, bool *ret_end, struct bus_e
 
 	if (c->jobs && bus_consumer_is_full(c) && !c->counts->jobs.failed)
 		return make_room(c, ret_end, err);
-	if (c->behind && c->ledger) {
+	if (c->ledger && must_fill(c)) {
 		bus_consumer_disconnect(c);
 		rc = bus_consumer_fill(c, err);
 		*ret_end = bus_consumer_pause(c, 0) ||
-			   (!rc && c->behind && bus_consumer_limit_reached(c));
+			   (bus_consumer_limit_reached(c) && inbox_is_empty(c));
 		return rc;
 	}
 	if (!c->broker)
 		rc = bus_consumer_connect(c, err);
-	if (rc || c->behind)
+	if (!rc && bus_consumer_is_full(c))
+		rc = bus_consumer_work(c, err); /* what is to be parked makes room */
+	if (rc || must_fill(c))
 		return rc;
 	rc = consume(c, ret_end, err);
 	if (!rc && *ret_end)

@@ -43,11 +43,38 @@ static enum bus_code take_next(struct bus_consumer *c, struct bus_history *h, bo
 	return !rc && c->group >= GROUP_MAX ? settle(c, err) : rc;
 }
 
+/*
+ * The history was entered at a time.  Is what came first the very first message
+ * that it still has, though not the first that it ever had?  Then what happened
+ * between that time and this message was cut off.
+ */
+static enum bus_code tell_cut(struct bus_consumer *c, int64_t first_offset, struct bus_err *err)
+{
+	enum bus_history_what what = BUS_HISTORY_NOTHING;
+	struct bus_history *h = NULL;
+	struct bus_message *m = NULL;
+	enum bus_code rc;
+
+	rc = bus_history_open(&h, c->conf, BUS_STREAM_FIRST, 0, "debmsg consume: first message",
+			      err);
+	while (!rc && what == BUS_HISTORY_NOTHING)
+		rc = bus_history_next(h, LISTEN_MS, &what, &m, err);
+	if (!rc && bus_history_offset(h) == first_offset)
+		bus_say(&c->options->say,
+			"the history does not reach back to --since: it begins with %s; what was "
+			"before that is not there any more",
+			m && m->message_id ? m->message_id : "a message without id");
+	bus_message_free(m);
+	bus_history_close(h);
+	return rc;
+}
+
 static enum bus_code read_history(struct bus_consumer *c, int64_t from_us, bool *ret_whole,
 				  struct bus_err *err)
 {
 	const bool resume = c->resume_offset >= 0;
 	struct bus_history *h = NULL;
+	int64_t first_offset = -1;
 	enum bus_code rc, late;
 	bool end = false;
 
@@ -57,8 +84,11 @@ static enum bus_code read_history(struct bus_consumer *c, int64_t from_us, bool 
 					    : BUS_STREAM_FIRST,
 			      resume ? c->resume_offset : from_us, "debmsg consume: history", err);
 	while (!rc && !end && !bus_consumer_limit_reached(c) && !bus_consumer_is_full(c) &&
-	       !bus_consumer_pause(c, 0))
+	       !bus_consumer_pause(c, 0)) {
 		rc = take_next(c, h, &end, err);
+		if (first_offset < 0)
+			first_offset = rc ? -1 : bus_history_offset(h);
+	}
 	*ret_whole = !rc && end;
 	if (!rc && !end)
 		c->resume_offset = bus_history_offset(h);
@@ -66,6 +96,8 @@ static enum bus_code read_history(struct bus_consumer *c, int64_t from_us, bool 
 	/* what was taken before a failure is taken */
 	late = c->ledger ? settle(c, rc ? NULL : err) : BUS_OK;
 	bus_history_close(h);
+	if (!rc && !late && c->options->since_us && !resume && from_us > 1 && first_offset > 0)
+		late = tell_cut(c, first_offset, err);
 	return rc ? rc : late;
 }
 

@@ -321,7 +321,7 @@ enum bus_code bus_consumer_connect(struct bus_consumer *c, struct bus_err *err)
 		rc = set_up_queue(c, err);
 	if (!rc)
 		rc = bus_broker_confirms(c->broker, err);
-	if (!rc && !c->behind)
+	if (!rc && !c->behind && !bus_consumer_limit_reached(c))
 		rc = bus_broker_consume(c->broker, c->queue,
 					left < PREFETCH ? (uint16_t)left : PREFETCH, err);
 	c->counts->connected = !rc;
