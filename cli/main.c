@@ -13,6 +13,7 @@
 #include <sysexits.h>
 
 #include "cli.h"
+#include "keeper.h"
 
 static const struct cli_command *const commands[] = {
 	&cli_publish, &cli_relay,  &cli_outbox, &cli_tail, &cli_consume,
@@ -76,11 +77,24 @@ static int parse_options(int argc, char **argv)
 	return -1;
 }
 
+/* What runs the handlers of debmsg consume is this program too, by another name. */
+static int keeper(int argc, char **argv)
+{
+	const struct bus_say say = { .line = cli_say };
+
+	cli_begin(&cli_consume);
+	return bus_keeper_main(argc, argv, &say);
+}
+
 int main(int argc, char **argv)
 {
 	const struct cli_command *command;
-	int status = parse_options(argc, argv), first = optind;
+	int status, first;
 
+	if (bus_keeper_wanted(argv))
+		return keeper(argc, argv);
+	status = parse_options(argc, argv);
+	first = optind;
 	if (status >= 0)
 		return status;
 	if (first == argc) {

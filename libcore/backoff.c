@@ -4,7 +4,7 @@
 
 #include <sys/random.h>
 
-enum { FIRST_MS = 500, MAX_MS = 30000 };
+enum { FIRST_MS = 500, MAX_MS = 30000, EVENT_MAX_S = 300 };
 
 static unsigned int random_number(void)
 {
@@ -21,4 +21,11 @@ int bus_backoff_ms(unsigned int attempt)
 	int ms = attempt < 6 ? FIRST_MS << attempt : MAX_MS;
 
 	return ms / 2 + (int)(random_number() % (unsigned int)(ms / 2 + 1));
+}
+
+int64_t bus_backoff_event_us(unsigned int attempt)
+{
+	const int64_t s = attempt < 9 ? (int64_t)1 << attempt : EVENT_MAX_S;
+
+	return (s < EVENT_MAX_S ? s : EVENT_MAX_S) * 1000000;
 }

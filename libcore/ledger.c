@@ -10,6 +10,10 @@
 
 enum { WAIT_MS = 10000 };
 
+#define NEXT_HEAD                                                                                  \
+	"  UPDATE inbox SET head = 1 WHERE head = 0 AND number = (SELECT min(number) FROM inbox"   \
+	"   WHERE log = OLD.log AND subject = OLD.subject AND state < 2);"
+
 static const struct bus_db_schema schema = {
 	.what = "ledger",
 	.application_id = 0x64626d32, /* "dbm2" */
@@ -28,16 +32,33 @@ static const struct bus_db_schema schema = {
 	       "  PRIMARY KEY (log, type, first)) WITHOUT ROWID;"
 	       "CREATE TABLE binding (pattern TEXT PRIMARY KEY, dropped INTEGER NOT NULL)"
 	       "  WITHOUT ROWID;"
-	       /* numbers are never used again: a keeper's lock is on one */
+	       /*
+		* Numbers are never used again: a keeper's lock is on one.  head: the
+		* first of its log and subject that has not ended; kept by triggers, as
+		* the counts are, so that neither is ever looked for in a large inbox.
+		*/
 	       "CREATE TABLE inbox (number INTEGER PRIMARY KEY AUTOINCREMENT,"
 	       "  log INTEGER NOT NULL, id INTEGER NOT NULL, subject TEXT NOT NULL,"
 	       "  routing_key TEXT NOT NULL, message_id TEXT, body BLOB NOT NULL,"
-	       "  proof BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
+	       "  proof BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 0, head INTEGER NOT NULL,"
 	       "  tries INTEGER NOT NULL DEFAULT 0, not_before_us INTEGER NOT NULL DEFAULT 0,"
 	       "  unsure INTEGER NOT NULL DEFAULT 0, reason TEXT, output BLOB,"
 	       "  UNIQUE (log, id));"
-	       "CREATE INDEX inbox_subject ON inbox (log, subject, number);"
-	       "CREATE INDEX inbox_state ON inbox (state, number);",
+	       "CREATE INDEX inbox_subject ON inbox (log, subject, number) WHERE state < 2;"
+	       "CREATE INDEX inbox_state ON inbox (state, number);"
+	       "CREATE INDEX inbox_head ON inbox (number, not_before_us)"
+	       "  WHERE state = 0 AND head = 1;"
+	       "CREATE TABLE inbox_count (state INTEGER PRIMARY KEY, count INTEGER NOT NULL);"
+	       "INSERT INTO inbox_count VALUES (0, 0), (1, 0), (2, 0);"
+	       "CREATE TRIGGER inbox_insert AFTER INSERT ON inbox BEGIN"
+	       "  UPDATE inbox_count SET count = count + 1 WHERE state = NEW.state; END;"
+	       "CREATE TRIGGER inbox_delete AFTER DELETE ON inbox BEGIN"
+	       "  UPDATE inbox_count SET count = count - 1 WHERE state = OLD.state;" NEXT_HEAD
+	       " END;"
+	       "CREATE TRIGGER inbox_update AFTER UPDATE OF state ON inbox BEGIN"
+	       "  UPDATE inbox_count SET count = count - 1 WHERE state = OLD.state;"
+	       "  UPDATE inbox_count SET count = count + 1 WHERE state = NEW.state;" NEXT_HEAD
+	       " END;",
 };
 
 #define LOG "(SELECT number FROM log WHERE source = ?1)"
@@ -71,26 +92,30 @@ static const char *const sql_of[L_COUNT] = {
 		      " WHERE heard_us > 0 AND heard_us < ?1 ORDER BY number"),
 	[L_LOGS] = "SELECT source, heard_us FROM log ORDER BY number",
 
-	[L_PUT] = ("INSERT OR IGNORE INTO inbox"
-		   " (log, id, subject, routing_key, message_id, body, proof)"
-		   " VALUES (" LOG ", ?2, ?3, ?4, ?5, ?6, ?7)"),
-	[L_COUNT_STATES] = "SELECT state, count(*) FROM inbox GROUP BY state",
 	/* states: 0 waiting, 1 running, 2 failed (inbox.h) */
-	[L_NEXT] = ("SELECT number FROM inbox AS i WHERE state = 0 AND not_before_us <= ?1"
-		    " AND NOT EXISTS (SELECT 1 FROM inbox AS e WHERE e.log = i.log"
-		    "  AND e.subject = i.subject AND e.number < i.number AND e.state < 2)"
-		    " ORDER BY number LIMIT 1"),
-	[L_NEXT_TIME] =
-		"SELECT min(not_before_us) FROM inbox WHERE state = 0 AND not_before_us > ?1",
+	[L_PUT] = ("INSERT INTO inbox"
+		   " (log, id, subject, routing_key, message_id, body, proof, head)"
+		   " VALUES (" LOG ", ?2, ?3, ?4, ?5, ?6, ?7, NOT EXISTS (SELECT 1 FROM inbox"
+		   "  WHERE log = " LOG " AND subject = ?3 AND state < 2))"
+		   " ON CONFLICT (log, id) DO NOTHING"),
+	[L_COUNT_STATES] = "SELECT state, count FROM inbox_count",
+	/* one that is to wait for longer than anything does: the clock was set back */
+	[L_NEXT] = ("SELECT number FROM inbox WHERE state = 0 AND head = 1 AND"
+		    " (not_before_us <= ?1 OR not_before_us > ?1 + 600000000) ORDER BY number"),
+	[L_NEXT_TIME] = ("SELECT min(not_before_us) FROM inbox"
+			 " WHERE state = 0 AND head = 1 AND not_before_us > ?1"),
 	[L_FIND] = ("SELECT number FROM inbox WHERE state = ?1 AND number > ?2"
 		    " ORDER BY number LIMIT 1"),
 	[L_ITEM] = ("SELECT state, tries, unsure, routing_key, message_id, body, proof, reason,"
 		    " output FROM inbox WHERE number = ?1"),
 	[L_BEGIN] = "UPDATE inbox SET state = 1 WHERE number = ?1 AND state = 0",
-	[L_AGAIN] = ("UPDATE inbox SET state = 0, tries = tries + 1, unsure = 0,"
-		     " not_before_us = ?2, reason = ?3, output = ?4 WHERE number = ?1"),
-	[L_GIVE_UP] = "UPDATE inbox SET state = 2, reason = ?2, output = ?3 WHERE number = ?1",
-	[L_UNSURE] = "UPDATE inbox SET state = 0, unsure = 1 WHERE number = ?1 AND state = 1",
+	/* unsure stays: that it said "again" now says nothing of what it did before */
+	[L_AGAIN] = ("UPDATE inbox SET state = 0, tries = tries + ?2, not_before_us = ?3,"
+		     " reason = ?4, output = ?5 WHERE number = ?1 AND state = 1"),
+	[L_GIVE_UP] = ("UPDATE inbox SET state = 2, reason = ?2, output = ?3"
+		       " WHERE number = ?1 AND state = 1"),
+	[L_UNSURE] = ("UPDATE inbox SET state = 0, unsure = 1, tries = tries + 1,"
+		      " not_before_us = ?2 WHERE number = ?1 AND state = 1"),
 	[L_DROP] = "DELETE FROM inbox WHERE number = ?1",
 };
 
