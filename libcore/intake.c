@@ -29,6 +29,7 @@ struct bus_intake {
 	struct bus_proof proof; /* kept: it is large */
 	struct cached cache[CACHE_SIZE];
 	unsigned int next; /* the slot to be used next */
+	struct bus_intake_verified verified;
 };
 
 enum bus_code bus_intake_open(struct bus_intake **ret, const struct bus_conf *conf,
@@ -57,6 +58,11 @@ void bus_intake_close(struct bus_intake *in)
 	bus_keyring_close(in->ring);
 	bus_trust_free(in->trust);
 	free(in);
+}
+
+struct bus_intake_verified bus_intake_verified(const struct bus_intake *in)
+{
+	return in->verified;
 }
 
 /* What the cache goes by: exactly the bytes that OpenPGP is asked about. */
@@ -91,11 +97,15 @@ static enum bus_code verify_one(struct bus_intake *in, const struct bus_signatur
 		slot = &in->cache[i];
 		if (slot->until > bus_time_mono() && bus_hash_equal(&slot->digest, &digest)) {
 			*ret = slot->signer;
+			in->verified.remembered++;
 			return BUS_OK;
 		}
 	}
+	in->verified.asked++;
+	in->verified.us -= bus_time_mono();
 	rc = bus_keyring_verify(in->ring, in->proof.signed_text, in->proof.signed_len, sig->bytes,
 				sig->len, ret, err);
+	in->verified.us += bus_time_mono();
 	if (rc)
 		return rc;
 	slot = &in->cache[in->next++ % CACHE_SIZE];

@@ -2,6 +2,7 @@
 #define BUS_INTAKE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "bindings.h"
 #include "conf.h"
@@ -38,5 +39,13 @@ struct bus_belief {
 enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *m,
 			       const struct bus_bindings *bindings, struct bus_belief *ret,
 			       struct bus_err *err);
+
+/* What the signatures have cost since bus_intake_open(). */
+struct bus_intake_verified {
+	uint64_t asked;	     /* GnuPG, good or bad */
+	uint64_t remembered; /* known to be good from an earlier message */
+	int64_t us;	     /* spent in GnuPG */
+};
+struct bus_intake_verified bus_intake_verified(const struct bus_intake *in);
 
 #endif
