@@ -32,8 +32,8 @@
  * To fail at writing is no reason to stop working.  It is said once, and once
  * more when it works again; the file keeps its old content and time meanwhile.
  *
- * Every function but open() and commit() takes NULL and does nothing then (the
- * caller has no metrics), and due() is false.
+ * hurry(), wait_us(), due() and close() take NULL, of a caller without metrics:
+ * it is never due then.
  *
  * Format: https://github.com/prometheus/docs, "Exposition formats", text-based.
  * Names: the same, "Metric and label naming": base units, counters in _total.
