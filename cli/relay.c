@@ -7,12 +7,14 @@
 #include "relay.h"
 
 static const char help[] =
-	"usage: debmsg relay [--once]\n"
+	"usage: debmsg relay [--once] [--metrics-file FILE]\n"
 	"\n"
 	"Signs and publishes what the outboxes of this host hold, each service's as that\n"
 	"service's broker user.  Runs until SIGTERM; opens lost connections again.\n"
 	"\n"
 	"  --once          end when all outboxes are empty, or at the first trouble\n"
+	"  --metrics-file FILE.prom\n"
+	"                  numbers for the textfile collector of node_exporter\n"
 	"  -c, --config FILE\n";
 
 static bool progress_shown;
@@ -37,6 +39,7 @@ static void say(void *arg, const char *text)
 static int run(int argc, char **argv)
 {
 	static const struct option options[] = { { "once", no_argument, NULL, '1' },
+						 { "metrics-file", required_argument, NULL, 'm' },
 						 { "config", required_argument, NULL, 'c' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
@@ -44,9 +47,13 @@ static int run(int argc, char **argv)
 	struct bus_err err = { BUS_OK, "" };
 	struct bus_conf *conf = NULL;
 	enum bus_code rc;
+	int opt;
 
-	while (cli_option(argc, argv, ":c:h", options) != -1)
-		relay.once = true;
+	while ((opt = cli_option(argc, argv, ":c:h", options)) != -1)
+		if (opt == 'm')
+			relay.metrics_file = optarg;
+		else
+			relay.once = true;
 	if (optind < argc)
 		return cli_usage("unexpected argument '%s'", argv[optind]);
 	rc = cli_conf(&conf, &err);

@@ -29,7 +29,8 @@ struct bus_publisher {
 	int stop_fd;
 	char *directory;
 	struct bus_outbox *box;
-	struct bus_keyring *ring;
+	struct bus_signing signing; /* its ring is ours */
+	struct bus_publisher_counts counts;
 	char origin[BUS_ORIGIN_MAX + 1];
 
 	struct bus_broker *broker;	/* NULL: not connected */
@@ -45,6 +46,7 @@ struct bus_publisher {
 	uint64_t first, saved;
 	struct bus_confirms confirms;
 	int64_t progress_us; /* when something last moved */
+	int64_t oldest_us;   /* of what was not confirmed at the last look */
 };
 
 void bus_say(const struct bus_say *say, const char *fmt, ...)
@@ -80,6 +82,7 @@ enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_co
 	p->say = say;
 	p->stop_fd = stop_fd;
 	p->proof.max = BUS_PROOF_MAX;
+	p->signing.key = conf->signing_key;
 	p->directory = bus_conf_outbox_dir(conf, service->name);
 	if (!p->directory) {
 		rc = bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
@@ -95,9 +98,9 @@ enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_co
 	if (!rc)
 		rc = bus_outbox_claim(p->box, err);
 	if (!rc)
-		rc = bus_keyring_open(&p->ring, conf->signing_homedir, err);
+		rc = bus_keyring_open(&p->signing.ring, conf->signing_homedir, err);
 	if (!rc)
-		rc = bus_keyring_has(p->ring, conf->signing_key, err);
+		rc = bus_keyring_has(p->signing.ring, conf->signing_key, err);
 	if (rc)
 		goto out;
 	*ret = p;
@@ -113,7 +116,7 @@ void bus_publisher_close(struct bus_publisher *p)
 		return;
 	bus_publisher_disconnect(p);
 	bus_outbox_close(p->box);
-	bus_keyring_close(p->ring);
+	bus_keyring_close(p->signing.ring);
 	bus_buf_finish(&p->proof);
 	free(p->directory);
 	free(p);
@@ -146,6 +149,7 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 	memset(&p->confirms, 0, sizeof(p->confirms));
 	p->blocked = false;
 	p->progress_us = bus_time_mono();
+	p->counts.connections++;
 	bus_say(p->say, "%s: connected to %s as %s; %" PRIu64 " events wait", p->service->name,
 		bus_broker_address(p->broker), bus_broker_user(p->broker), state.size - state.sent);
 	return BUS_OK;
@@ -164,9 +168,13 @@ static enum bus_code save_progress(struct bus_publisher *p, struct bus_err *err)
 	if (sent == p->saved)
 		return BUS_OK;
 	rc = bus_outbox_sent(p->box, sent, err);
-	if (!rc)
-		p->saved = sent;
-	return rc;
+	if (rc)
+		return rc;
+	p->saved = sent;
+	if (p->oldest_us)
+		p->counts.lag_us = bus_time_now() - p->oldest_us;
+	p->oldest_us = 0;
+	return BUS_OK;
 }
 
 void bus_publisher_disconnect(struct bus_publisher *p)
@@ -188,9 +196,12 @@ bool bus_publisher_connected(const struct bus_publisher *p)
 static enum bus_code note_confirm(struct bus_publisher *p, uint64_t tag, bool multiple,
 				  struct bus_err *err)
 {
+	const uint64_t before = p->confirms.confirmed;
+
 	if (!bus_confirms_note(&p->confirms, tag, multiple))
 		return bus_fail(err, BUS_E_UNAVAILABLE,
 				"the broker confirms what was not sent (number %" PRIu64 ")", tag);
+	p->counts.confirmed += p->confirms.confirmed - before;
 	p->progress_us = bus_time_mono();
 	return BUS_OK;
 }
@@ -202,10 +213,12 @@ static enum bus_code handle(struct bus_publisher *p, const struct bus_broker_eve
 	case BUS_BROKER_CONFIRMED:
 		return note_confirm(p, ev->tag, ev->multiple, err);
 	case BUS_BROKER_REFUSED:
+		p->counts.refused++;
 		return bus_fail(err, BUS_E_UNAVAILABLE,
 				"the broker refused an event (nack); is a queue or the stream in "
 				"trouble? nothing is lost, it will be sent again");
 	case BUS_BROKER_RETURNED:
+		p->counts.returned++;
 		return bus_fail(err, BUS_E_UNAVAILABLE,
 				"unroutable: no queue takes event %s; the stream %s must be bound "
 				"to "
@@ -214,6 +227,7 @@ static enum bus_code handle(struct bus_publisher *p, const struct bus_broker_eve
 				ev->text, bus_stream, bus_exchange);
 	case BUS_BROKER_BLOCKED:
 		p->blocked = true;
+		p->counts.alarms++;
 		bus_say(p->say, "%s: the broker takes no events: %s; waiting", p->service->name,
 			ev->text);
 		return BUS_OK;
@@ -266,9 +280,11 @@ static enum bus_code publish_one(struct bus_publisher *p, struct bus_err *err)
 	out.proof = p->proof.p;
 	out.proof_len = p->proof.len;
 	rc = bus_broker_publish(p->broker, &out, err);
-	if (!rc)
-		bus_confirms_sent(&p->confirms);
-	return rc;
+	if (rc)
+		return rc;
+	bus_confirms_sent(&p->confirms);
+	p->counts.published++;
+	return BUS_OK;
 }
 
 /* Publishes up to BURST events; *ret_more: there was no lack of them. */
@@ -291,8 +307,8 @@ static enum bus_code publish_some(struct bus_publisher *p, bool *ret_more, struc
 			p->batch = NULL;
 		}
 		if (!p->batch)
-			rc = bus_signed_batch_load(&p->batch, p->box, next_event(p), p->ring,
-						   p->conf->signing_key, err);
+			rc = bus_signed_batch_load(&p->batch, p->box, next_event(p), &p->signing,
+						   err);
 		if (rc || !p->batch)
 			return rc;
 		rc = publish_one(p, err);
@@ -314,6 +330,9 @@ enum bus_code bus_publisher_look(struct bus_publisher *p, struct bus_publisher_s
 	ret->size = state.size;
 	ret->sent = state.sent;
 	ret->due_in_us = bus_outbox_checkpoint_due(&state, bus_time_now());
+	ret->unconfirmed = p->broker ? p->confirms.sent - p->confirms.confirmed : 0;
+	ret->oldest_us = p->oldest_us = state.oldest_unsent_us;
+	ret->sent_us = state.sent_us;
 	return BUS_OK;
 }
 
@@ -328,7 +347,8 @@ static enum bus_code check_not_behind(struct bus_publisher *p, struct bus_err *e
 	enum bus_code rc = bus_outbox_state(p->box, &state, err);
 
 	if (!rc)
-		rc = bus_ahead_check(p->conf, p->service->name, &state, p->ring, p->stop_fd, err);
+		rc = bus_ahead_check(p->conf, p->service->name, &state, p->signing.ring, p->stop_fd,
+				     err);
 	p->checked = !rc;
 	return rc;
 }
@@ -359,6 +379,16 @@ enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_s
 	if (bus_confirms_open(&p->confirms) || p->blocked || p->full)
 		ret->stalled_us = bus_time_mono() - p->progress_us;
 	return BUS_OK;
+}
+
+struct bus_publisher_counts bus_publisher_counts(const struct bus_publisher *p)
+{
+	struct bus_publisher_counts counts = p->counts;
+
+	counts.signatures = p->signing.made;
+	counts.signatures_failed = p->signing.failed;
+	counts.signing_us = p->signing.us;
+	return counts;
 }
 
 int bus_publisher_fd(const struct bus_publisher *p)

@@ -40,18 +40,32 @@ void bus_publisher_disconnect(struct bus_publisher *p);
 bool bus_publisher_connected(const struct bus_publisher *p);
 
 struct bus_publisher_status {
-	uint64_t size, sent; /* events in the log; of these, confirmed */
-	bool blocked;	     /* the broker takes nothing at the moment */
-	bool full;	     /* go on when the socket can be written to */
-	bool busy;	     /* more can be done at once: pump again */
-	int64_t due_in_us;   /* until when to pump again at the latest, for a bus.checkpoint */
-	int64_t stalled_us;  /* how long we have been waiting for a confirm */
+	uint64_t size, sent;  /* events in the log; of these, confirmed */
+	bool blocked;	      /* the broker takes nothing at the moment */
+	bool full;	      /* go on when the socket can be written to */
+	bool busy;	      /* more can be done at once: pump again */
+	int64_t due_in_us;    /* until when to pump again at the latest, for a bus.checkpoint */
+	int64_t stalled_us;   /* how long we have been waiting for a confirm */
+	uint64_t unconfirmed; /* events on their way */
+	int64_t oldest_us; /* when the oldest event that is not confirmed was appended; 0: none */
+	int64_t sent_us;   /* when events were last confirmed; 0: never */
 };
 /* How the outbox stands, without talking to the broker. */
 enum bus_code bus_publisher_look(struct bus_publisher *p, struct bus_publisher_status *ret,
 				 struct bus_err *err);
 enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_status *ret,
 				 struct bus_err *err);
+
+/* Since bus_publisher_open(). */
+struct bus_publisher_counts {
+	uint64_t published; /* those that were sent again included */
+	uint64_t confirmed, returned, refused;
+	uint64_t connections, alarms;
+	uint64_t signatures, signatures_failed;
+	int64_t signing_us;
+	int64_t lag_us; /* of the last events confirmed: how long the oldest was in the outbox */
+};
+struct bus_publisher_counts bus_publisher_counts(const struct bus_publisher *p);
 
 int bus_publisher_fd(const struct bus_publisher *p);		    /* -1: not connected */
 const char *bus_publisher_directory(const struct bus_publisher *p); /* its outbox */

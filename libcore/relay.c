@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "backoff.h"
+#include "metrics_relay.h"
 #include "timestamp.h"
 
 enum {
@@ -27,6 +28,7 @@ struct line {
 	struct bus_publisher_status status;
 	bool drained;		 /* nothing is unsent, as far as the last look went */
 	unsigned long long told; /* `sent` at the last line about it */
+	uint64_t failures[BUS_CODE_COUNT];
 };
 
 struct bus_relay {
@@ -35,7 +37,9 @@ struct bus_relay {
 	struct line *line;
 	size_t count;
 	int inotify;
-	enum bus_code worst; /* the first failure of a log set aside */
+	enum bus_code worst;	       /* the first failure of a log set aside */
+	struct bus_metrics *metrics;   /* NULL: not wanted */
+	struct bus_relay_stats *stats; /* as in the file; one for each line */
 };
 
 /* Which failures go away by themselves? */
@@ -49,6 +53,7 @@ static void failed(struct bus_relay *r, struct line *line, enum bus_code rc,
 {
 	int ms;
 
+	line->failures[rc]++;
 	if (line->publisher)
 		bus_publisher_disconnect(line->publisher);
 	if (r->options->once || !will_pass(rc)) {
@@ -157,6 +162,8 @@ static int wait_ms(const struct bus_relay *r)
 	int64_t now = bus_time_mono(), wait = WAIT_MAX_MS * 1000LL, due;
 	size_t i;
 
+	due = bus_metrics_wait_us(r->metrics);
+	wait = due < wait ? due : wait;
 	for (i = 0; i < r->count; i++) {
 		const struct line *line = &r->line[i];
 
@@ -211,6 +218,51 @@ static bool anything_left(const struct bus_relay *r)
 	return false;
 }
 
+/* The outbox is looked at anew: adapters fill it while there is no broker. */
+static void take_stock(struct bus_relay_stats *stats, const struct line *line)
+{
+	*stats = (struct bus_relay_stats){
+		.service = line->service->name,
+		.connected = is_connected(line),
+		.aside = line->aside,
+		.blocked = is_connected(line) && line->status.blocked,
+	};
+	memcpy(stats->failures, line->failures, sizeof(stats->failures));
+	if (!line->publisher)
+		return;
+	stats->counts = bus_publisher_counts(line->publisher);
+	stats->known = !bus_publisher_look(line->publisher, &stats->status, NULL);
+}
+
+static void write_metrics(struct bus_relay *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->count; i++)
+		take_stock(&r->stats[i], &r->line[i]);
+	bus_metrics_relay(r->metrics, r->stats, r->count);
+}
+
+/* Is it otherwise than the file says? */
+static bool has_changed(const struct bus_relay_stats *stats, const struct line *line)
+{
+	return stats->connected != is_connected(line) || stats->aside != line->aside ||
+	       stats->blocked != (is_connected(line) && line->status.blocked);
+}
+
+static void keep_metrics(struct bus_relay *r)
+{
+	size_t i;
+
+	if (!r->metrics)
+		return;
+	for (i = 0; i < r->count; i++)
+		if (has_changed(&r->stats[i], &r->line[i]))
+			bus_metrics_hurry(r->metrics);
+	if (bus_metrics_due(r->metrics))
+		write_metrics(r);
+}
+
 static enum bus_code loop(struct bus_relay *r, struct bus_err *err)
 {
 	struct pollfd *fds = calloc(r->count + 2, sizeof(*fds));
@@ -221,6 +273,7 @@ static enum bus_code loop(struct bus_relay *r, struct bus_err *err)
 	do {
 		for (i = 0; i < r->count; i++)
 			step(r, &r->line[i]);
+		keep_metrics(r);
 	} while (anything_left(r) && wait_for_something(r, fds));
 	free(fds);
 	return BUS_OK;
@@ -228,10 +281,17 @@ static enum bus_code loop(struct bus_relay *r, struct bus_err *err)
 
 static enum bus_code set_up(struct bus_relay *r, struct bus_err *err)
 {
+	enum bus_code rc;
 	size_t i;
 
+	if (r->options->metrics_file) {
+		rc = bus_metrics_open(&r->metrics, r->options->metrics_file, &r->options->say, err);
+		if (rc)
+			return rc;
+	}
 	r->line = calloc(r->conf->service_count + 1, sizeof(*r->line));
-	if (!r->line)
+	r->stats = calloc(r->conf->service_count + 1, sizeof(*r->stats));
+	if (!r->line || !r->stats)
 		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
 	r->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (r->inotify < 0)
@@ -260,8 +320,15 @@ enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_
 	if (!rc)
 		rc = loop(&r, &err);
 	for (i = 0; i < r.count; i++)
+		if (r.line[i].publisher)
+			bus_publisher_disconnect(r.line[i].publisher);
+	if (r.metrics && r.count)
+		write_metrics(&r);
+	for (i = 0; i < r.count; i++)
 		bus_publisher_close(r.line[i].publisher);
+	bus_metrics_close(r.metrics);
 	free(r.line);
+	free(r.stats);
 	if (r.inotify >= 0)
 		close(r.inotify);
 	if (rc)

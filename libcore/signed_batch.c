@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "merkle.h"
+#include "timestamp.h"
 
 struct bus_signed_batch {
 	struct bus_outbox_checkpoint before; /* where the batch begins */
@@ -64,9 +65,26 @@ static enum bus_code keep(void *arg, const struct bus_outbox_event *ev, struct b
 	return BUS_OK;
 }
 
+static enum bus_code sign_text(struct bus_signing *signing, const struct bus_buf *text,
+			       struct bus_buf *signature, struct bus_signer *ret_signer,
+			       struct bus_err *err)
+{
+	const int64_t began = bus_time_mono();
+	enum bus_code rc;
+
+	rc = bus_keyring_sign(signing->ring, signing->key, text->p, text->len, signature,
+			      ret_signer, err);
+	signing->us += bus_time_mono() - began;
+	if (rc)
+		signing->failed++;
+	else
+		signing->made++;
+	return rc;
+}
+
 /* Signs a checkpoint at the batch's end, and stores it before anybody can see it. */
 static enum bus_code sign_batch(struct bus_signed_batch *batch, struct bus_outbox *box,
-				struct bus_keyring *ring, const char *key, struct bus_err *err)
+				struct bus_signing *signing, struct bus_err *err)
 {
 	struct bus_buf text = BUS_BUF_INIT(BUS_PROOF_MAX), note = BUS_BUF_INIT(BUS_PROOF_MAX);
 	struct bus_buf signature = BUS_BUF_INIT(BUS_SIGNATURE_MAX);
@@ -88,7 +106,7 @@ static enum bus_code sign_batch(struct bus_signed_batch *batch, struct bus_outbo
 	bus_checkpoint_format(&text, &cp);
 	rc = bus_buf_check(&text, "relay", err);
 	if (!rc)
-		rc = bus_keyring_sign(ring, key, text.p, text.len, &signature, &signer, err);
+		rc = sign_text(signing, &text, &signature, &signer, err);
 	if (!rc) {
 		bus_note_format(&note, &text, cp.origin, signer.subkey, signature.p, signature.len);
 		rc = bus_buf_check(&note, "relay", err);
@@ -140,8 +158,7 @@ static enum bus_code load(struct bus_signed_batch *batch, struct bus_outbox *box
 }
 
 enum bus_code bus_signed_batch_load(struct bus_signed_batch **ret, struct bus_outbox *box,
-				    uint64_t id, struct bus_keyring *ring, const char *key,
-				    struct bus_err *err)
+				    uint64_t id, struct bus_signing *signing, struct bus_err *err)
 {
 	struct bus_signed_batch *batch = calloc(1, sizeof(*batch));
 	enum bus_code rc;
@@ -156,7 +173,7 @@ enum bus_code bus_signed_batch_load(struct bus_signed_batch **ret, struct bus_ou
 		return rc;
 	}
 	if (!batch->note)
-		rc = sign_batch(batch, box, ring, key, err);
+		rc = sign_batch(batch, box, signing, err);
 	if (!rc)
 		batch->tree = bus_batch_new(&batch->before.range, batch->leaf, batch->count);
 	if (!rc && !batch->tree)

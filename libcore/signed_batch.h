@@ -18,13 +18,20 @@ enum {
 
 struct bus_signed_batch;
 
+/* What a batch is signed with, and what that has cost so far. */
+struct bus_signing {
+	struct bus_keyring *ring;
+	const char *key; /* a fingerprint */
+	uint64_t made, failed;
+	int64_t us;
+};
+
 /*
  * The batch that holds event `id`; *ret is NULL if there is no such event yet.
  * The checkpoint is on the disk when this returns.
  */
 enum bus_code bus_signed_batch_load(struct bus_signed_batch **ret, struct bus_outbox *box,
-				    uint64_t id, struct bus_keyring *ring, const char *key,
-				    struct bus_err *err);
+				    uint64_t id, struct bus_signing *signing, struct bus_err *err);
 void bus_signed_batch_free(struct bus_signed_batch *batch);
 
 uint64_t bus_signed_batch_end(const struct bus_signed_batch *batch); /* one past its last id */
