@@ -32,6 +32,7 @@ static const char help[] =
 	"  --limit N       end after N events\n"
 	"  --idle-exit S   end after S seconds without a message\n"
 	"  --no-heal       only report what is missing\n"
+	"  --metrics-file FILE.prom   for Prometheus\n"
 	"  -c, --config FILE\n";
 
 enum { JOBS_MAX = 64, TRIES = 10, YEAR_S = 86400 * 365 };
@@ -44,7 +45,7 @@ struct consume {
 	unsigned long long limit, idle, jobs, timeout, tries;
 	int64_t since_us;
 	bool no_heal, show_progress;
-	const char *queue;
+	const char *queue, *metrics_file;
 	char *const *exec; /* NULL: print */
 };
 
@@ -151,6 +152,7 @@ static bool parse_options(struct consume *c, int argc, char **argv)
 						 { "limit", required_argument, NULL, 'n' },
 						 { "idle-exit", required_argument, NULL, 'i' },
 						 { "no-heal", no_argument, NULL, 'H' },
+						 { "metrics-file", required_argument, NULL, 'm' },
 						 { "config", required_argument, NULL, 'c' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
@@ -191,6 +193,9 @@ static bool parse_options(struct consume *c, int argc, char **argv)
 			break;
 		case 'i':
 			ok = cli_number(&c->idle, "--idle-exit", optarg);
+			break;
+		case 'm':
+			c->metrics_file = optarg;
 			break;
 		case 'H':
 			c->no_heal = true;
@@ -236,6 +241,7 @@ static enum bus_code consume(struct consume *c, struct bus_err *err)
 		.no_heal = c->no_heal,
 		.limit = c->limit,
 		.idle_s = (int)c->idle,
+		.metrics_file = c->metrics_file,
 		.say = { .line = cli_say },
 		.jobs = c->exec ? &jobs : NULL,
 		.act = print,

@@ -11,7 +11,6 @@
 enum {
 	GROUP_MAX = 250,  /* messages between two acknowledgements */
 	LISTEN_MS = 5000, /* heartbeats are answered when we listen */
-	WATCH_MS = 5000,  /* how often options->watch is called */
 	CONFIRM_MS = 30000
 };
 
@@ -40,16 +39,6 @@ static bool await_work(const struct bus_consumer *c, int timeout_ms)
 		timeout_ms = jobs_ms;
 	poll(fd, sizeof(fd) / sizeof(*fd), timeout_ms);
 	return fd[0].revents != 0;
-}
-
-static void watch(struct bus_consumer *c)
-{
-	const int64_t now_us = bus_time_mono();
-
-	if (!c->options->watch || now_us - c->watched_us < WATCH_MS * 1000LL)
-		return;
-	c->watched_us = now_us;
-	c->options->watch(c->options->arg, c->counts);
 }
 
 static bool inbox_is_empty(const struct bus_consumer *c)
@@ -198,7 +187,7 @@ static enum bus_code consume(struct bus_consumer *c, bool *ret_end, struct bus_e
 			rc = end_group(c, err);
 		if (!rc && quiet)
 			rc = look_around(c, err);
-		watch(c);
+		bus_consumer_watch(c, false);
 		if (rc || must_fill(c))
 			break;
 		*ret_end = (bus_consumer_limit_reached(c) && inbox_is_empty(c)) ||
@@ -218,7 +207,7 @@ static enum bus_code make_room(struct bus_consumer *c, bool *ret_end, struct bus
 		bus_consumer_disconnect(c);
 	do {
 		rc = bus_consumer_work(c, err);
-		watch(c);
+		bus_consumer_watch(c, false);
 		*ret_end = !rc && await_work(c, LISTEN_MS);
 	} while (!rc && !*ret_end && !jobs->failed &&
 		 jobs->waiting + jobs->running > BUS_CONSUMER_INBOX_MAX / 2);
@@ -298,11 +287,13 @@ enum bus_code bus_consumer_run(const struct bus_conf *conf,
 	memset(ret, 0, sizeof(*ret));
 	ret->jobs.wait_ms = -1;
 	rc = bus_intake_open(&c.intake, conf, err);
+	if (!rc && options->metrics_file)
+		rc = bus_metrics_open(&c.metrics, options->metrics_file, &options->say, err);
 	if (!rc)
 		rc = run(&c, err);
+	bus_consumer_watch(&c, true);
 	bus_consumer_disconnect(&c);
-	if (options->watch)
-		options->watch(options->arg, ret);
+	bus_metrics_close(c.metrics);
 	bus_jobs_close(c.jobs);
 	bus_ledger_close(c.ledger);
 	bus_intake_close(c.intake);

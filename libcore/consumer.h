@@ -32,7 +32,9 @@ struct bus_consumer_counts {
 	unsigned long long given_up;			/* events whose handler did: parked */
 	unsigned int silent; /* logs of which nothing is heard at present */
 	bool connected;
-	int64_t newest_us; /* time of the newest event that was taken; 0: none yet */
+	unsigned long long connections; /* made to the queue */
+	int64_t newest_us;		/* time of the newest event that was taken; 0: none yet */
+	int64_t taken_us;		/* when one was taken last */
 	struct bus_jobs_state jobs;
 };
 
@@ -44,6 +46,7 @@ struct bus_consumer_options {
 	unsigned long long limit;	 /* end after so many events; 0: no limit */
 	int idle_s;			 /* end after so long without a message; 0: never */
 	int stop_fd;			 /* readable: finish the group in hand and return */
+	const char *metrics_file;	 /* NULL: none; see metrics_consume.h */
 	struct bus_say say;
 	const struct bus_jobs_options *jobs; /* NULL: no handler, but act() */
 	/* A believed event, once.  Anything but BUS_OK ends the consumer, unacknowledged. */

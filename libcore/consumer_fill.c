@@ -18,6 +18,7 @@ static enum bus_code settle(struct bus_consumer *c, struct bus_err *err)
 	if (!rc)
 		rc = bus_ledger_commit(c->ledger, err);
 	c->group = 0;
+	bus_consumer_watch(c, false);
 	return rc ? rc : bus_consumer_work(c, err);
 }
 

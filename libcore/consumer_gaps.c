@@ -178,6 +178,7 @@ enum bus_code bus_consumer_pass(struct bus_consumer *c, const struct bus_belief 
 	}
 	if (time_us > c->counts->newest_us)
 		c->counts->newest_us = time_us;
+	c->counts->taken_us = now_us;
 	/* what is said to happen in the future must not hush us until then */
 	return rc ? rc
 		  : bus_ledger_hear(c->ledger, ev->source, time_us < now_us ? time_us : now_us,

@@ -5,6 +5,7 @@
 #include "confirms.h"
 #include "consumer.h"
 #include "ledger.h"
+#include "metrics.h"
 
 /*
  * What the files of the consumer share:
@@ -14,6 +15,7 @@
  *	consumer_take.c	 one message: believed? new? then the action, and the ledger
  *	consumer_gaps.c	 is anything missing before this event, or silent?
  *	consumer_fill.c	 reads the history for what is missing
+ *	consumer_watch.c what others are told of how it is
  *	consumer_jobs.c	 with a handler: the inbox, and what its handler gave up
  */
 enum { BUS_CONSUMER_INBOX_MAX = 1000 }; /* events; more stay in the queue */
@@ -36,6 +38,7 @@ struct bus_consumer {
 	uint64_t last_tag;	     /* newest delivery not acknowledged; 0: none */
 	unsigned int group;	     /* deliveries since the last acknowledgement */
 	int64_t last_us;	     /* when the last message came (bus_time_mono()) */
+	struct bus_metrics *metrics; /* NULL: no file asked for */
 	int64_t watched_us;	     /* when options->watch was called last */
 
 	bool behind;		  /* the history is to be read before the queue */
@@ -102,6 +105,11 @@ enum bus_code bus_consumer_set_behind(struct bus_consumer *c, int64_t from_us, s
  * inbox is full.
  */
 enum bus_code bus_consumer_fill(struct bus_consumer *c, struct bus_err *err);
+
+/* -- consumer_watch.c -- */
+
+/* Calls options->watch and writes the metrics, if it is time; at the end in any case. */
+void bus_consumer_watch(struct bus_consumer *c, bool at_end);
 
 /* -- consumer_jobs.c -- */
 

@@ -325,5 +325,6 @@ enum bus_code bus_consumer_connect(struct bus_consumer *c, struct bus_err *err)
 		rc = bus_broker_consume(c->broker, c->queue,
 					left < PREFETCH ? (uint16_t)left : PREFETCH, err);
 	c->counts->connected = !rc;
+	c->counts->connections += !rc;
 	return rc;
 }
