@@ -22,7 +22,8 @@
 
 enum {
 	GRACE_MS = 5000,	/* from SIGTERM to SIGKILL */
-	DRAIN_MAX = 1024 * 1024 /* what is read of its output after its end */
+	DRAIN_MS = 1000,	/* for our reader to take what is left after its end */
+	DRAIN_MAX = 1024 * 1024 /* bytes of it */
 };
 
 /* Its standard output or error: from the pipe to ours, some bytes at a time. */
@@ -296,7 +297,7 @@ static void wait_for_end(struct run *run)
 /* What is left in the pipes, and not what its children in the background may go on writing. */
 static void drain(struct run *run)
 {
-	const int64_t until = now_ms() + GRACE_MS;
+	const int64_t until = now_ms() + DRAIN_MS;
 	size_t drained = 0, n;
 	int i;
 

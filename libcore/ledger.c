@@ -100,9 +100,10 @@ static const char *const sql_of[L_COUNT] = {
 		   " ON CONFLICT (log, id) DO NOTHING"),
 	[L_COUNT_STATES] = "SELECT state, count FROM inbox_count",
 	/* one that is to wait for longer than anything does: the clock was set back */
-	[L_NEXT] = ("SELECT number FROM inbox WHERE state = 0 AND head = 1 AND"
-		    " (not_before_us <= ?1 OR not_before_us > ?1 + 600000000) ORDER BY number"),
-	[L_NEXT_TIME] = ("SELECT min(not_before_us) FROM inbox"
+	[L_NEXT] =
+		("SELECT number FROM inbox INDEXED BY inbox_head WHERE state = 0 AND head = 1 AND"
+		 " (not_before_us <= ?1 OR not_before_us > ?1 + 600000000) ORDER BY number"),
+	[L_NEXT_TIME] = ("SELECT min(not_before_us) FROM inbox INDEXED BY inbox_head"
 			 " WHERE state = 0 AND head = 1 AND not_before_us > ?1"),
 	[L_FIND] = ("SELECT number FROM inbox WHERE state = ?1 AND number > ?2"
 		    " ORDER BY number LIMIT 1"),

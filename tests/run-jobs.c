@@ -14,8 +14,9 @@
 /*
  * What debmsg consume --exec does, without a broker.
  *
- *	run-jobs fill STATE-DIRECTORY EVENTS SUBJECTS	puts them into the inbox of queue q
- *	run-jobs run STATE-DIRECTORY JOBS COMMAND...	until nothing is left
+ *	run-jobs fill STATE-DIRECTORY FIRST END SUBJECTS  puts them into the inbox of queue q
+ *	run-jobs run STATE-DIRECTORY JOBS COMMAND...	  until nothing is left
+ *	run-jobs record FILE				  a handler: appends "id subject retry"
  *
  * `run` ends with 1 if something failed.
  */
@@ -56,12 +57,13 @@ static enum bus_code put(struct bus_ledger *ledger, int i, int subjects, struct 
 	return rc;
 }
 
-static enum bus_code fill(struct bus_ledger *ledger, int events, int subjects, struct bus_err *err)
+static enum bus_code fill(struct bus_ledger *ledger, char **argv, struct bus_err *err)
 {
+	const int end = (int)strtol(argv[1], NULL, 10), subjects = (int)strtol(argv[2], NULL, 10);
 	enum bus_code rc = BUS_OK;
 	int i;
 
-	for (i = 0; !rc && i < events; i++)
+	for (i = (int)strtol(argv[0], NULL, 10); !rc && i < end; i++)
 		rc = put(ledger, i, subjects, err);
 	return rc ? rc : bus_ledger_commit(ledger, err);
 }
@@ -91,6 +93,21 @@ static enum bus_code run(struct bus_ledger *ledger, int jobs_at_once, char **arg
 	return rc;
 }
 
+/* One that takes a moment of varying length, and whose effect is on the disk. */
+static int record(const char *path)
+{
+	const char *id = getenv("DEBMSG_ID"), *subject = getenv("DEBMSG_SUBJECT");
+	const char *retry = getenv("DEBMSG_RETRY");
+	char line[100];
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600), len;
+
+	if (fd < 0 || !id || !subject)
+		return EX_USAGE;
+	usleep((useconds_t)(strtol(id, NULL, 10) * 7919 % 8000));
+	len = snprintf(line, sizeof(line), "%s %s %s\n", id, subject, retry ? retry : "0");
+	return write(fd, line, (size_t)len) == len && fsync(fd) == 0 ? EX_OK : EX_IOERR;
+}
+
 int main(int argc, char **argv)
 {
 	const struct bus_say to_stderr = { .line = say };
@@ -101,12 +118,13 @@ int main(int argc, char **argv)
 
 	if (bus_keeper_wanted(argv))
 		return bus_keeper_main(argc, argv, &to_stderr);
-	if (argc < 5)
+	if (argc == 3 && strcmp(argv[1], "record") == 0)
+		return record(argv[2]);
+	if (argc < 5 || (strcmp(argv[1], "fill") == 0 && argc != 6))
 		return EX_USAGE;
 	rc = bus_ledger_open(&ledger, argv[2], "q", true, &err);
 	if (!rc && strcmp(argv[1], "fill") == 0)
-		rc = fill(ledger, (int)strtol(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10),
-			  &err);
+		rc = fill(ledger, argv + 3, &err);
 	else if (!rc)
 		rc = run(ledger, (int)strtol(argv[3], NULL, 10), argv + 4, &failed, &err);
 	bus_ledger_close(ledger);
