@@ -34,7 +34,7 @@ static const char help[] =
 	"\n"
 	"  --exchange E     by default debmsg\n"
 	"  --proof FILE     as header tlog-proof\n"
-	"  --proof-type T   text (default), binary, integer, table or array\n"
+	"  --proof-type T   text (default), binary, integer, table, array or date\n"
 	"  --cc KEY         more routing keys: in the header CC, where all see them,\n"
 	"  --bcc KEY        or in BCC, which the broker removes; each may be repeated\n"
 	"  --message-id ID\n"
@@ -226,6 +226,9 @@ static amqp_field_value_t proof_value(const struct forge *f)
 		value = (amqp_field_value_t){ .kind = AMQP_FIELD_KIND_TABLE };
 	else if (strcmp(f->proof_type, "array") == 0)
 		value = (amqp_field_value_t){ .kind = AMQP_FIELD_KIND_ARRAY };
+	else if (strcmp(f->proof_type, "date") == 0) /* long after the year 9999 */
+		value = (amqp_field_value_t){ .kind = AMQP_FIELD_KIND_TIMESTAMP,
+					      .value.u64 = UINT64_MAX };
 	else if (strcmp(f->proof_type, "text") != 0)
 		die(EX_USAGE, "--proof-type %s: there is no such type", f->proof_type);
 	return value;
