@@ -140,7 +140,7 @@ in_queue() {
 }
 await 20 in_queue edits 11 || fail "the queue of the edits has not 5 events and 6 checkpoints: $("$RABBITMQCTL" -q list_queues -p "$vhost")"
 consumed() {
-	debmsg consume --queue "$1" --idle-exit 1 >"$work/printed"
+	debmsg consume --queue "$1" --idle-exit 2 >"$work/printed"
 	[ "$(wc -l <"$work/printed")" -eq "$2" ] || fail "$1 printed $(wc -l <"$work/printed") events, not $2"
 }
 consumed edits 5

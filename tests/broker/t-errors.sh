@@ -4,6 +4,7 @@
 # loss: once it is mended, what waited in the outbox is sent.
 . "${DEBMSG_SRCDIR:-.}/tests/broker/lib.sh"
 services='dak wiki'
+unset DEBMSG_TEST_BROKER	# its memory alarm stops everybody
 setup
 
 consumer=
@@ -56,7 +57,7 @@ ids() {
 # The trouble is over: what waited arrives.
 mended() {
 	debmsg relay --once 2>"$work/stderr" || fail "after it was mended: $(cat "$work/stderr")"
-	debmsg consume --queue all --idle-exit 1 2>"$work/stderr" | ids >>"$work/got" || fail "consume: $(cat "$work/stderr")"
+	debmsg consume --queue all --idle-exit 2 2>"$work/stderr" | ids >>"$work/got" || fail "consume: $(cat "$work/stderr")"
 	cmp -s "$work/ids" "$work/got" || fail "not everything arrived once, in order: $(diff "$work/ids" "$work/got")"
 }
 

@@ -125,8 +125,8 @@ all_confirmed() {
 # Both queues are read to their end; what is printed must be what is genuine.
 read_queues() {
 	await 30 all_confirmed || fail "the relay does not send"
-	debmsg consume --queue all --idle-exit 2 >>"$work/printed" 2>>"$work/all.log"
-	debmsg consume --queue dak-only --idle-exit 1 >>"$work/printed-dak" 2>>"$work/dak-only.log"
+	debmsg consume --queue all --idle-exit 3 >>"$work/printed" 2>>"$work/all.log"
+	debmsg consume --queue dak-only --idle-exit 2 >>"$work/printed-dak" 2>>"$work/dak-only.log"
 	sed 's/^{"specversion":"1.0","source":"\([^"]*\)","id":"\([^"]*\)",.*/\1\/\2/' "$work/printed" >"$work/printed.ids"
 	cmp "$work/genuine" "$work/printed.ids" >&2 || fail "consume printed: $(diff "$work/genuine" "$work/printed.ids")"
 	[ ! -s "$work/printed-dak" ] || fail "consume dak-only printed: $(cat "$work/printed-dak")"

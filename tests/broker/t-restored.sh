@@ -68,7 +68,7 @@ send() {
 
 # received SUBJECT…: since the last time.
 received() {
-	debmsg consume --queue q --idle-exit 1 | subjects >"$work/received"
+	debmsg consume --queue q --idle-exit 2 | subjects >"$work/received"
 	printf '%s\n' "$@" | cmp -s - "$work/received" || fail "received: $(cat "$work/received"); not: $*"
 }
 
