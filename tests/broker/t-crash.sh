@@ -75,7 +75,7 @@ one_round() {
 debmsg consume --queue all --idle-exit 1	# makes the queue
 publish $backlog 0
 in_the_middle=0 with_progress=0
-awk -v seed="$seed" -v n=$rounds 'BEGIN {
+awk -v seed="$seed" -v n="$rounds" 'BEGIN {
 	srand(seed)
 	for (i = 0; i < n; i++)
 		print int(rand() * 1000000), int(rand() * 1000000)
