@@ -322,7 +322,7 @@ enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_
 	for (i = 0; i < r.count; i++)
 		if (r.line[i].publisher)
 			bus_publisher_disconnect(r.line[i].publisher);
-	if (r.metrics && r.count)
+	if (r.metrics && !rc)
 		write_metrics(&r);
 	for (i = 0; i < r.count; i++)
 		bus_publisher_close(r.line[i].publisher);
