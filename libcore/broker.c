@@ -6,11 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "timestamp.h"
+
 const char bus_exchange[] = "debmsg";
 const char bus_stream[] = "debmsg.log";
 const char bus_dead_exchange[] = "debmsg.dead";
+const char bus_parked_queue[] = "debmsg.parked";
 
 const char bus_proof_header[] = "tlog-proof";
+const char bus_reason_header[] = "debmsg-reason";
+const char bus_text_header[] = "debmsg-text";
+const char bus_queue_header[] = "debmsg-queue";
+const char bus_output_header[] = "debmsg-output";
 static const char content_type[] = "application/cloudevents+json; charset=utf-8";
 
 amqp_table_entry_t bus_broker_text(const char *name, const char *value, size_t len)
@@ -49,6 +56,24 @@ static void add_header(amqp_table_t *headers, const char *name, const char *valu
 	headers->entries[headers->num_entries++] = bus_broker_text(name, value, len);
 }
 
+/* What PROTOCOL section 4 says of a message in debmsg.parked. */
+static void add_parking(amqp_basic_properties_t *p, const struct bus_outgoing *out)
+{
+	const size_t len = out->output_len < BUS_PARKING_OUTPUT_MAX ? out->output_len
+								    : BUS_PARKING_OUTPUT_MAX;
+
+	if (!out->timestamp) {
+		p->_flags |= AMQP_BASIC_TIMESTAMP_FLAG;
+		p->timestamp = (uint64_t)(bus_time_now() / 1000000);
+	}
+	add_header(&p->headers, bus_reason_header, out->reason, strlen(out->reason));
+	add_header(&p->headers, bus_text_header, out->text, strlen(out->text));
+	add_header(&p->headers, bus_queue_header, out->queue, strlen(out->queue));
+	if (out->output_len)
+		add_header(&p->headers, bus_output_header, out->output + out->output_len - len,
+			   len);
+}
+
 enum bus_code bus_broker_publish(struct bus_broker *b, const struct bus_outgoing *out,
 				 struct bus_err *err)
 {
@@ -81,13 +106,8 @@ enum bus_code bus_broker_publish(struct bus_broker *b, const struct bus_outgoing
 	}
 	if (out->proof)
 		add_header(&p.headers, bus_proof_header, out->proof, out->proof_len);
-	if (out->reason) {
-		add_header(&p.headers, "debmsg-reason", out->reason, strlen(out->reason));
-		add_header(&p.headers, "debmsg-text", out->text, strlen(out->text));
-		add_header(&p.headers, "debmsg-queue", out->queue, strlen(out->queue));
-	}
-	if (out->output && out->output_len)
-		add_header(&p.headers, "debmsg-output", out->output, out->output_len);
+	if (out->reason)
+		add_parking(&p, out);
 	if (out->body_len > BUS_BROKER_FRAME_MAX / 2)
 		bus_broker_tune(b, BUS_BROKER_FRAME_MAX);
 	status = amqp_basic_publish(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(out->exchange),
@@ -152,10 +172,16 @@ static enum bus_code consume(struct bus_broker *b, const char *queue, const char
 	return bus_broker_answer(b, doing, err);
 }
 
+enum bus_code bus_broker_consume_as(struct bus_broker *b, const char *queue, const char *tag,
+				    uint16_t prefetch, struct bus_err *err)
+{
+	return consume(b, queue, tag, prefetch, amqp_empty_table, err);
+}
+
 enum bus_code bus_broker_consume(struct bus_broker *b, const char *queue, uint16_t prefetch,
 				 struct bus_err *err)
 {
-	return consume(b, queue, "queue", prefetch, amqp_empty_table, err);
+	return bus_broker_consume_as(b, queue, "queue", prefetch, err);
 }
 
 /* Each may be as large as the broker takes any, and all must fit into memory. */
@@ -194,8 +220,8 @@ enum bus_code bus_broker_ack(struct bus_broker *b, uint64_t tag, bool multiple, 
 					: bus_broker_lost(b, "cannot acknowledge", status, err);
 }
 
-enum bus_code bus_broker_count(struct bus_broker *b, const char *queue, uint32_t *ret,
-			       struct bus_err *err)
+enum bus_code bus_broker_state(struct bus_broker *b, const char *queue, uint32_t *ret_ready,
+			       uint32_t *ret_consumers, struct bus_err *err)
 {
 	amqp_queue_declare_ok_t *ok;
 	char doing[300];
@@ -205,9 +231,19 @@ enum bus_code bus_broker_count(struct bus_broker *b, const char *queue, uint32_t
 	ok = amqp_queue_declare(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue), 1, 0, 0, 0,
 				amqp_empty_table);
 	rc = bus_broker_answer(b, doing, err);
-	if (!rc)
-		*ret = ok->message_count;
-	return rc;
+	if (rc)
+		return rc;
+	*ret_ready = ok->message_count;
+	*ret_consumers = ok->consumer_count;
+	return BUS_OK;
+}
+
+enum bus_code bus_broker_count(struct bus_broker *b, const char *queue, uint32_t *ret,
+			       struct bus_err *err)
+{
+	uint32_t consumers;
+
+	return bus_broker_state(b, queue, ret, &consumers, err);
 }
 
 enum bus_code bus_broker_exists(struct bus_broker *b, const char *queue, bool *ret,

@@ -37,6 +37,7 @@ struct bus_broker_login {
 extern const char bus_exchange[];      /* "debmsg" */
 extern const char bus_stream[];	       /* "debmsg.log" */
 extern const char bus_dead_exchange[]; /* "debmsg.dead" */
+extern const char bus_parked_queue[];  /* "debmsg.parked" */
 
 enum bus_code bus_broker_open(struct bus_broker **ret, const struct bus_broker_login *login,
 			      struct bus_err *err);
@@ -56,9 +57,13 @@ struct bus_outgoing {
 	int64_t timestamp;	  /* seconds; 0: none */
 	const char *body, *proof; /* proof NULL: no header */
 	size_t body_len, proof_len;
-	const char *reason, *text, *queue; /* parked messages: why, in words, from where */
-	const char *output;		   /* and what their handler said last; NULL: nothing */
-	size_t output_len;
+	/*
+	 * Parked messages: why, in words, from where, and a handler's last output.
+	 * If no timestamp is given, it is the time now.
+	 */
+	const char *reason, *text, *queue;
+	const char *output;
+	size_t output_len; /* 0: none; more than BUS_PARKING_OUTPUT_MAX is cut at the front */
 };
 
 /* From now on every publish gets a number: 1, 2, ... */
@@ -85,6 +90,12 @@ enum bus_code bus_broker_unbind(struct bus_broker *b, const char *queue, const c
 				struct bus_err *err);
 enum bus_code bus_broker_consume(struct bus_broker *b, const char *queue, uint16_t prefetch,
 				 struct bus_err *err);
+/*
+ * The same, under a consumer tag of the caller's.  What is not acknowledged stays
+ * out of the queue until the connection ends, even when the consumer has ended.
+ */
+enum bus_code bus_broker_consume_as(struct bus_broker *b, const char *queue, const char *tag,
+				    uint16_t prefetch, struct bus_err *err);
 
 /* Where reading of a stream starts. */
 enum bus_stream_start {
@@ -108,6 +119,12 @@ enum bus_code bus_broker_ack(struct bus_broker *b, uint64_t tag, bool multiple,
 /* How many messages the broker says are in the queue; for a stream, about. */
 enum bus_code bus_broker_count(struct bus_broker *b, const char *queue, uint32_t *ret,
 			       struct bus_err *err);
+/*
+ * The same, of a quorum queue: *ret_ready does not count what a consumer has and
+ * has not acknowledged.  A consumer that has ended is one until it has none of these.
+ */
+enum bus_code bus_broker_state(struct bus_broker *b, const char *queue, uint32_t *ret_ready,
+			       uint32_t *ret_consumers, struct bus_err *err);
 
 /*
  * Asks and waits for an answer.  What the broker had to say on this channel

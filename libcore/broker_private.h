@@ -21,6 +21,7 @@
  *   broker_connect.c  connecting: TCP or TLS, login, channel
  *   broker.c          what we say to the broker
  *   broker_receive.c  what the broker says to us
+ *   broker_parking.c  the headers of a parked message
  *   broker_error.c    what its and rabbitmq-c's failures mean
  */
 enum {
@@ -35,6 +36,7 @@ enum {
 };
 
 extern const char bus_proof_header[];
+extern const char bus_reason_header[], bus_text_header[], bus_queue_header[], bus_output_header[];
 
 struct bus_broker {
 	amqp_connection_state_t conn;
@@ -58,6 +60,11 @@ enum bus_code bus_broker_answer(struct bus_broker *b, const char *doing, struct 
 amqp_table_entry_t bus_broker_text(const char *name, const char *value, size_t len);
 /* rabbitmq-c has one limit for both directions. */
 void bus_broker_tune(struct bus_broker *b, int frame_max);
+/*
+ * Takes from the properties what they say of a message being parked; false: out
+ * of memory.  Nothing is taken from a message that says nothing of it.
+ */
+bool bus_broker_take_parking(struct bus_message *m, const amqp_basic_properties_t *p);
 /* Copies as text, cut to what fits. */
 void bus_broker_copy(char *out, size_t size, amqp_bytes_t in);
 

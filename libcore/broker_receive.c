@@ -94,7 +94,7 @@ static bool take_properties(struct bus_broker_event *ev, const amqp_basic_proper
 		if (!m->proof)
 			return false;
 	}
-	return true;
+	return bus_broker_take_parking(m, p);
 }
 
 /* Reads the header frame and the body frames that follow a deliver or return. */

@@ -20,6 +20,13 @@ void bus_message_free(struct bus_message *m)
 	free(m->body);
 	free(m->proof);
 	free(m->message_id);
+	if (m->parking) {
+		free(m->parking->reason);
+		free(m->parking->text);
+		free(m->parking->queue);
+		free(m->parking->output);
+		free(m->parking);
+	}
 	free(m);
 }
 

@@ -15,14 +15,29 @@
  * Text that came from outside may hold any bytes; body and proof carry their
  * lengths.  A message owns what it points to.
  */
+
+/*
+ * Why a message is in debmsg.parked, as its headers say.  They are claims of
+ * whoever put it there, and any bytes; too long ones are cut.
+ */
+enum { BUS_PARKING_TEXT_MAX = 640, BUS_PARKING_OUTPUT_MAX = 4096 };
+
+struct bus_parking {
+	char *reason, *text, *queue; /* NULL: not said */
+	char *output;		     /* the last of what a handler printed; NULL: none */
+	size_t output_len;
+	int64_t time; /* when, in seconds since 1970; 0: not said */
+};
+
 struct bus_message {
 	char *routing_key; /* NULL: it was not delivered, but read from a file without */
 	char *body;
 	size_t body_len;
 	char *proof; /* NULL: the header is missing */
 	size_t proof_len;
-	char *message_id; /* NULL: not set; a hint until verified */
-	bool oversize;	  /* the body was larger than is ever accepted, and cut */
+	char *message_id;	     /* NULL: not set; a hint until verified */
+	bool oversize;		     /* the body was larger than is ever accepted, and cut */
+	struct bus_parking *parking; /* NULL: it has none of these headers */
 };
 
 void bus_message_free(struct bus_message *m);
