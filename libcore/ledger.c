@@ -58,7 +58,12 @@ static const struct bus_db_schema schema = {
 	       "CREATE TRIGGER inbox_update AFTER UPDATE OF state ON inbox BEGIN"
 	       "  UPDATE inbox_count SET count = count - 1 WHERE state = OLD.state;"
 	       "  UPDATE inbox_count SET count = count + 1 WHERE state = NEW.state;" NEXT_HEAD
-	       " END;",
+	       " END;"
+	       /* What left the inbox as failed (2) is parked, and may come back once. */
+	       "CREATE TABLE gave_up (log INTEGER NOT NULL, id INTEGER NOT NULL,"
+	       "  PRIMARY KEY (log, id)) WITHOUT ROWID;"
+	       "CREATE TRIGGER inbox_gave_up AFTER DELETE ON inbox WHEN old.state = 2 BEGIN"
+	       "  INSERT OR IGNORE INTO gave_up VALUES (old.log, old.id); END;",
 };
 
 #define LOG "(SELECT number FROM log WHERE source = ?1)"
@@ -67,6 +72,7 @@ static const char *const sql_of[L_COUNT] = {
 	[L_LOG] = "INSERT OR IGNORE INTO log (source) VALUES (?1)",
 	[L_LOOK] = "SELECT leaf FROM done WHERE log = " LOG " AND id = ?2",
 	[L_NOTE] = "INSERT INTO done VALUES (" LOG ", ?2, ?3)",
+	[L_REVIVE] = "DELETE FROM gave_up WHERE log = " LOG " AND id = ?2",
 	[L_PATTERN] = "INSERT OR REPLACE INTO binding VALUES (?1, ?2)",
 	[L_PATTERNS] = "SELECT pattern FROM binding WHERE dropped = ?1 ORDER BY pattern",
 	[L_GET] = "SELECT value FROM meta WHERE name = ?1",
@@ -259,6 +265,28 @@ enum bus_code bus_ledger_note(struct bus_ledger *ledger, const char *source, uin
 	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)id);
 	sqlite3_bind_blob(stmt, 3, leaf->b, BUS_HASH_LEN, SQLITE_STATIC);
 	return bus_ledger_run(ledger, stmt, err);
+}
+
+enum bus_code bus_ledger_hold(struct bus_ledger *ledger, struct bus_err *err)
+{
+	return bus_ledger_begin(ledger, err);
+}
+
+enum bus_code bus_ledger_revive(struct bus_ledger *ledger, const char *source, uint64_t id,
+				struct bus_err *err)
+{
+	enum bus_code rc = bus_ledger_begin(ledger, err);
+	sqlite3_stmt *stmt;
+
+	if (rc)
+		return rc;
+	stmt = bus_ledger_statement(ledger, L_REVIVE, &rc, err);
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)id);
+	rc = bus_ledger_run(ledger, stmt, err);
+	return !rc && !sqlite3_changes(ledger->db) ? BUS_E_NO : rc;
 }
 
 /* -- the queue -- */

@@ -43,6 +43,15 @@ enum bus_code bus_ledger_look(struct bus_ledger *ledger, const char *source, uin
 enum bus_code bus_ledger_note(struct bus_ledger *ledger, const char *source, uint64_t id,
 			      const struct bus_hash *leaf, struct bus_err *err);
 
+/* Nobody else writes before our commit: what bus_ledger_look() says stays true. */
+enum bus_code bus_ledger_hold(struct bus_ledger *ledger, struct bus_err *err);
+/*
+ * The handler gave up on this event, and it left the inbox as failed: it may be
+ * put there again, once.  BUS_E_NO: it is not one of these.
+ */
+enum bus_code bus_ledger_revive(struct bus_ledger *ledger, const char *source, uint64_t id,
+				struct bus_err *err);
+
 /* -- how far each type of each log is known (ledger_position.c) -- */
 
 struct bus_ledger_position {

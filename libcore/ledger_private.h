@@ -14,6 +14,7 @@ enum bus_ledger_statement {
 	L_LOG,
 	L_LOOK,
 	L_NOTE,
+	L_REVIVE,
 	L_PATTERN,
 	L_PATTERNS,
 	L_GET,
