@@ -95,13 +95,15 @@ static enum bus_code take_event(struct bus_consumer *c, const struct bus_message
 	/* where bindings were added, it says more than when it was had */
 	if (bus_type_is_checkpoint(ev->type) && (seen == BUS_SEEN_NEW || from == BUS_FROM_HISTORY))
 		rc = bus_consumer_look_at_checkpoint(c, belief, m, from, err);
-	if (rc || seen == BUS_SEEN_REPEAT)
+	if (rc || (seen == BUS_SEEN_REPEAT && from == BUS_FROM_QUEUE))
 		return rc;
 	if (!(c->behind && from == BUS_FROM_QUEUE))
 		rc = bus_consumer_look_before(c, belief, from, &is_ours, err);
-	if (rc || (c->behind && from == BUS_FROM_QUEUE))
+	if (rc || (c->behind && from == BUS_FROM_QUEUE) || !is_ours)
 		return rc;
-	return is_ours ? act(c, m, belief, from, err) : BUS_OK;
+	/* one that `debmsg parked retry` put into the inbox was had, but out of its turn */
+	return seen == BUS_SEEN_REPEAT ? bus_consumer_pass(c, belief, err)
+				       : act(c, m, belief, from, err);
 }
 
 enum bus_code bus_consumer_take(struct bus_consumer *c, const struct bus_message *m,
