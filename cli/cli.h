@@ -22,7 +22,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_audit, cli_consume, cli_export, cli_keys, cli_outbox,
-	cli_publish, cli_relay, cli_tail, cli_verify;
+	cli_parked, cli_publish, cli_relay, cli_tail, cli_verify;
 
 /* -- what the subcommands share (common.c) -- */
 
