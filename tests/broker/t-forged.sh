@@ -141,7 +141,7 @@ $(diff "$work/expected.python" "$work/parked.python")"
 }
 
 parked() {
-	"$srcdir/tests/broker/parked.py" "$DEBMSG_MGMT_PORT" "$vhost" "$secrets/admin.password" | LC_ALL=C sort
+	debmsg parked list --json | jq -r '"\(.message_id) \(.reason) \(.queue)"' | LC_ALL=C sort
 }
 
 python_has_read() {

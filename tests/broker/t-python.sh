@@ -86,7 +86,7 @@ put 1 40
 send
 python_until nasty has_printed_all nasty || fail "printed: $(python_ids nasty | diff "$work/ids" -)"
 [ ! -s "$work/nasty.log" ] || fail "it said: $(cat "$work/nasty.log")"
-"$srcdir/tests/broker/parked.py" "$DEBMSG_MGMT_PORT" "$vhost" "$secrets/admin.password" >"$work/parked"
+debmsg parked list --json | jq -r '"\(.message_id) \(.reason) \(.queue)"' >"$work/parked"
 grep -qx 'forged-date unsigned consumer.nasty' "$work/parked" || fail "parked: $(cat "$work/parked")"
 
 note "an action in its database is done once, though it is killed in the middle, and again"
