@@ -292,9 +292,9 @@ fetch_source() {
 
 ### Building
 
-# run_sbuild DSC OPTION…: builds into the current directory.  Fails as sbuild does,
+# run_sbuild DSC OPTION…: builds into the current directory.  Ends as sbuild does,
 # with the end of its log as the last thing that is said.
-run_sbuild() {
+run_sbuild() (
 	built=$1
 	shift
 	status=0
@@ -307,21 +307,20 @@ run_sbuild() {
 		[ -z "$log" ] || tail_of "$log"
 		tail_of sbuild.out
 	fi
-	return $status
-}
+	exit $status
+)
 
 # tail_of FILE: its end, fit for a terminal.
 tail_of() {
 	tail -n 20 -- "$1" | tr -d '\000-\010\013-\037\177' | cut -c 1-200 >&2
 }
 
-# run_lintian REPORT FILE…
-run_lintian() {
+# run_lintian REPORT FILE…: ends as lintian does; what it says about itself is in
+# $work/lintian.err.
+run_lintian() (
 	report=$1
 	shift
-	status=0
 	# shellcheck disable=SC2086 # a list
-	lintian --no-cfg --no-user-dirs --color never --fail-on "${HANDLER_FAIL_ON:-none}" \
-		${HANDLER_LINTIAN_OPTIONS-} -- "$@" </dev/null >"$report" 2>"$work/lintian.err" || status=$?
-	return $status
-}
+	TMPDIR=$work exec lintian --no-cfg --no-user-dirs --color never --fail-on "${HANDLER_FAIL_ON:-none}" \
+		${HANDLER_LINTIAN_OPTIONS-} -- "$@" </dev/null >"$report" 2>"$work/lintian.err"
+)

@@ -45,7 +45,7 @@ shown '.summary | startswith("--help -x @all") and (contains("\n") or contains("
 change '.data.summary = "-u critical" | .subject = "\u202e\u2066x\\" | del(.data.url)'
 ends 0 desktop
 shown '.summary == "-u critical" and .urgency == 1 and (.body | startswith("x\\\n"))'
-change '.data.summary = "Grüße, 日本 🐧 \ud800" | .subject = ("y" * 60000)'
+change '.data.summary = "Grüße, 日本 🐧" | .subject = ("y" * 60000)'
 ends 0 desktop
 shown '(.summary | startswith("Grüße, 日本 🐧")) and (.body | length) < 1000'
 no_trap
