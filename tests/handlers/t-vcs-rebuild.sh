@@ -78,7 +78,7 @@ cmp "$work/tree/hello-bus.c" "$work/results/qa/hello.git/$(git rev-parse HEAD)/l
 
 note "a tree that attacks Git"
 printf '\tupdate = !%s\n' "$work/trap" >>.gitmodules
-git add . 2>/dev/null && git commit -q -m 'Attack'' && git push -q "$work/srv/qa/hello.git" main
+git add . 2>/dev/null && git commit -q -m 'Attack' && git push -q "$work/srv/qa/hello.git" main
 pushed "$(git rev-parse HEAD)"
 ends 65 vcs-rebuild 'takes for an attack'
 no_trap
