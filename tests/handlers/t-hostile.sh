@@ -52,9 +52,7 @@ $(printf %s "$hostile" | jq -Rs .)
 "'; touch $work/TRAP; '"
 "x\ny"
 "hello\n"
-"\n"
 ""
-"."
 ".."
 "../../../../../../../../$work/TRAP"
 "-rf"
@@ -63,13 +61,9 @@ $(printf %s "$hostile" | jq -Rs .)
 "/etc/passwd"
 "a\u0000b"
 "\u001b[2J\u007f"
-"%s%n%00"
-"*"
-"\${IFS}"
+"%s*"
 "$(head -c 60000 /dev/zero | tr '\0' a)"
 null
-7
-1e400
 -1
 []
 {"a": {"b": []}}
@@ -103,8 +97,8 @@ each() {
 }
 
 # Every value everywhere would take minutes: by kind of handler.
-each lintian "$work/upload.json" .data.source .data.changes '.data.files[0].name' '.data.files[1].size' \
-	'(.data.files[1].sha256, .data.suites)' '(.data.files[1].section, .data.version)'
+each lintian "$work/upload.json" .data.source .data.changes '(.data.files[0].name, .data.suites)' \
+	'(.data.files[1] | .size, .sha256, .section)'
 each vcs-rebuild "$work/push.json" .data.repository .data.new
 each 'social desktop digest jenkins' "$work/upload.json" '(.data.summary, .data.url, .subject, .time)'
 for name in piuparts rebuild; do

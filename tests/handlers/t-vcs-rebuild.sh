@@ -20,7 +20,7 @@ cat >"$work/check" <<-'END'
 	git status --porcelain
 	ls
 	echo product >"$HANDLER_RESULT/product"
-	[ ! -e exit ] || exit "$(cat exit)"
+	[ ! -e code ] || exit "$(cat code)"
 END
 chmod +x "$work/check"
 export HANDLER_RESULTS="$work/results" HANDLER_REPOSITORIES="$work/srv" HANDLER_COMMAND="$work/check --all"
@@ -40,11 +40,11 @@ result=$work/results/qa/hello.git/$commit
 DEBMSG_RETRY=1 ends 0 vcs-rebuild 'is built'
 
 note "its exit status"
-echo 3 >exit && git add exit && git commit -q -m 'Fails' && git push -q "$work/srv/qa/hello.git" main
+echo 3 >code && git add code && git commit -q -m 'Fails' && git push -q "$work/srv/qa/hello.git" main
 pushed "$(git rev-parse HEAD)"
 ends 1 vcs-rebuild 'exit status 3'
 [ -e "$work/results/qa/hello.git/$(git rev-parse HEAD).failed/log" ] || fail "the log is not kept"
-echo 75 >exit && git commit -q -am 'Later' && git push -q "$work/srv/qa/hello.git" main
+echo 75 >code && git commit -q -am 'Later' && git push -q "$work/srv/qa/hello.git" main
 pushed "$(git rev-parse HEAD)"
 ends 75 vcs-rebuild
 
@@ -56,7 +56,7 @@ ends 0 vcs-rebuild 'in no branch'
 
 note "a tree that wants to run something"
 printf '#!/bin/sh\ntouch "%s/TRAP"\n' "$work" >"$work/trap" && chmod +x "$work/trap"
-git rm -q exit
+git rm -q code
 mkdir hooks && cp "$work/trap" hooks/post-checkout
 printf '* filter=trap diff=trap text eol=crlf\n*.c export-ignore\n' >.gitattributes
 printf '[submodule "x"]\n\tpath = x\n\turl = %s\n' "$work/srv/qa/hello.git" >.gitmodules
