@@ -89,7 +89,7 @@ read_event() {
 {
 	a_package='[a-z0-9][a-z0-9+.-]{1,199}'
 	a_version='([0-9]{1,10}:)?[0-9A-Za-z][0-9A-Za-z.+~-]{0,199}'
-	a_file='[A-Za-z0-9][A-Za-z0-9_.~+-]{0,254}'
+	a_file='[A-Za-z0-9][A-Za-z0-9_.~+-]{0,229}'
 	a_sha256='[0-9a-f]{64}'
 }
 
@@ -123,11 +123,12 @@ is_type() {
 	return 1
 }
 
-# for_suites: ends well where HANDLER_SUITES is set and has none of the event's.
+# for_suites: ends well where HANDLER_SUITES is set and has none of the event's,
+# if that names any.
 for_suites() {
 	[ -n "${HANDLER_SUITES-}" ] || return 0
-	jq -e --arg wanted "$HANDLER_SUITES" \
-		'[.data.suites[]?] - ([.data.suites[]?] - ($wanted | split(" "))) | length > 0' \
+	jq -e --arg wanted "$HANDLER_SUITES" '[.data.suites[]?]
+		| length == 0 or length > (. - ($wanted | split(" ")) | length)' \
 		"$work/event" >/dev/null 2>&1 || nothing_to_do "it is in none of: $HANDLER_SUITES"
 }
 
@@ -220,7 +221,7 @@ fetch() {
 upload_files() {
 	a_number HANDLER_MAX_SIZE "${HANDLER_MAX_SIZE:-$max_size}"
 	a_number HANDLER_TIMEOUT "${HANDLER_TIMEOUT:-1800}"
-	is_type dak.upload.accept dak.policy.accept dak.new.accept || refuse "this is not an accepted upload"
+	is_type dak.upload.accept || refuse "this is not an accepted upload"
 	for_suites
 	setting HANDLER_ARCHIVE "${HANDLER_ARCHIVE-}"
 	needs curl sha256sum

@@ -85,6 +85,11 @@ ends 0 lintian "only some of the upload's files"
 again_good
 HANDLER_SUITES='stable testing' ends 0 lintian 'nothing to do'
 HANDLER_SUITES='stable unstable' ends 0 lintian 'tags in'
+change 'del(.data.suites)'
+HANDLER_SUITES=stable ends 0 lintian 'tags in'
+change '.type = "org.debian.dev.dak.new.accept"'
+ends 65 lintian 'not an accepted upload'
+again_good
 change '.data.files[].section = "non-free/misc"'
 ends 75 lintian 'pool/non-free/h/hello-bus/'
 change '.data.source = "libhello"'
