@@ -12,6 +12,16 @@ cat >"$work/sendmail" <<-END
 END
 chmod +x "$work/sendmail"
 echo 0 >"$work/exit"
+# The lock is held whenever something is put onto the disk, and it is each time.
+mkdir "$work/bin"
+cat >"$work/bin/sync" <<-END
+	#!/bin/sh
+	! flock -n "$work/spool/lock" true || : >"$work/unlocked"
+	echo "\$*" >>"$work/synced"
+	exec $(command -v sync) "\$@"
+END
+chmod +x "$work/bin/sync"
+PATH=$work/bin:$PATH
 export HANDLER_SPOOL="$work/spool" HANDLER_SENDMAIL="$work/sendmail" \
 	HANDLER_FROM='Bus <bus@example.org>' HANDLER_TO=qa@example.org
 
@@ -96,8 +106,8 @@ has 'even later'
 
 note "a try that may have succeeded, and a line that a crash has cut"
 DEBMSG_RETRY=1 ends 0 digest
-printf '{"source": "example.org/x", "id": "77", "ty' >>"$HANDLER_SPOOL/events"
 ends 0 digest
+printf '{"source": "example.org/x", "id": "77", "ty' >>"$HANDLER_SPOOL/events"
 change '.id = "14" | .data.summary = "after the crash"'
 ends 0 digest
 send 0 '2 events sent'
@@ -123,6 +133,9 @@ send 0
 [ ! -e "$work/mail" ] || { read_mail && cat "$work/read" >>"$work/numbers"; }
 [ "$(grep -o 'number [0-9]*\.' "$work/numbers" | sort | uniq -c | grep -c '^ *1 ')" = 50 ] ||
 	fail "not each of 50 once"
+
+[ ! -e "$work/unlocked" ] || fail "not under the lock"
+[ "$(grep -c "^-- $HANDLER_SPOOL/events $HANDLER_SPOOL\$" "$work/synced")" -ge 50 ] || fail "an event is not on the disk"
 
 note "configuration"
 HANDLER_SPOOL=spool ends 78 digest 'HANDLER_SPOOL'

@@ -43,7 +43,7 @@ rm -r "$work/reports"
 HANDLER_ARCHIVE=$here ends 75 lintian 'not to be had'
 HANDLER_ARCHIVE=http://127.0.0.1:1 ends 75 lintian 'not to be had'
 echo hang >"$work/http/mode"
-HANDLER_ARCHIVE=$here HANDLER_TIMEOUT=1 ends 75 lintian 'not to be had'
+HANDLER_ARCHIVE=$here HANDLER_TIMEOUT=1 ends 75 lintian 'timed out'
 head -c 3000000 /dev/zero >"$work/zero"
 echo "$work/zero" >"$work/http/mode"
 HANDLER_ARCHIVE=$here ends 75 lintian 'not to be had'
