@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
                                               "JSESSIONID=s1" not in self.headers.get("Cookie", "")):
             self.answer(403, b"No valid crumb was included in the request")
         elif jenkins:
-            self.answer(201, b"", [("Location", "http://127.0.0.1/queue/item/5/")])
+            self.answer(201, b"", [("Location", "http://127.0.0.1/queue/item/5/\x1b[31m")])
         elif self.path.startswith("/api/"):
             self.answer(200, json.dumps({"id": "1", "url": "http://127.0.0.1/@bus/1\x1b"}).encode())
         else:

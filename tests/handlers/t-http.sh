@@ -43,6 +43,7 @@ change "$(printf '.data.summary = %s' "$(printf %s "$hostile" | jq -Rs .)")"
 export HANDLER_JOB=qa/hello HANDLER_PARAMETERS='PACKAGE=source VERSION=version SUITES=suites SOURCEFUL=sourceful NONE=none'
 server ok
 ends 0 jenkins 'queue/item/5'
+! grep -q "$(printf '\033')" "$work/said" || fail "it says control characters"
 no_secret
 asked 'length == 1 and .[0].method == "POST" and .[0].path == "/job/qa/job/hello/buildWithParameters"'
 asked '.[0].headers.Authorization == "Basic " + ("bus:s3cr\"\\t:x" | @base64)'
