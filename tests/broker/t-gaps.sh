@@ -4,7 +4,7 @@
 # what is missing is fetched from the history, in order, each event once.  What
 # the history does not have either is named, once.
 . "${DEBMSG_SRCDIR:-.}/tests/broker/lib.sh"
-services='wiki dak' # used by setup
+services='wiki dak planet' # used by setup
 setup
 
 ctl() {
@@ -168,6 +168,8 @@ consume fine
 [ "$(tr '\n' ' ' <"$work/fine.got")" = '101 108 ' ] || fail "fine got $(cat "$work/fine.got")"
 
 note "a log that says nothing for hours is named"
-sql "$work/state/ledger/consumer.all.db" "UPDATE log SET heard_us = heard_us - 7300000000"
-consume all
-says 'nothing was heard of this log'
+debmsg consume --queue quiet --bind planet --idle-exit 1
+debmsg publish --service planet --type post.add --subject p --time "$(date -u -d '3 hours ago' +%Y-%m-%dT%H:%M:%SZ)" >/dev/null
+debmsg relay --once
+consume quiet
+says 'demo.example/planet/.*nothing was heard of this log'
