@@ -176,7 +176,7 @@ static char *copy_column(sqlite3_stmt *stmt, int column, size_t *ret_len, bool *
 		*nomem = true;
 		return NULL;
 	}
-	if (len)
+	if (bytes)
 		memcpy(copy, bytes, len);
 	copy[len] = '\0';
 	if (ret_len)

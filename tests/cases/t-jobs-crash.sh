@@ -2,7 +2,6 @@
 # What starts handlers is killed with -9 at 200 random moments, while 4 at once
 # record events of 50 subjects into a file: each event is recorded once, in order
 # per subject, and no handler is told that an earlier run may have succeeded.
-# Its state is then also what a run that was not killed leaves.
 set -eu
 umask 077
 run_jobs=${DEBMSG_BUILDDIR:?}/tests/run-jobs
@@ -13,8 +12,9 @@ seed=$$
 
 "$run_jobs" fill "$dir" 0 $end 50
 kills=0
-for pause in $(awk -v seed=$seed 'BEGIN { srand(seed); for (i = 0; i < 200; i++) printf "0.%03d\n", rand() * 100 }'); do
-	"$run_jobs" run "$dir" 4 "$run_jobs" record "$dir/had" 2>>"$dir/said" &
+awk -v seed=$seed 'BEGIN { srand(seed); for (i = 0; i < 200; i++) printf "0.%03d\n", rand() * 100 }' >"$dir/pauses"
+while read -r pause; do
+	"$run_jobs" run "$dir" 4 "$run_jobs" record "$dir/had" 2>>"$dir/said" </dev/null &
 	sleep "$pause"
 	if kill -9 $! 2>/dev/null; then
 		kills=$((kills + 1))
@@ -23,7 +23,7 @@ for pause in $(awk -v seed=$seed 'BEGIN { srand(seed); for (i = 0; i < 200; i++)
 		"$run_jobs" fill "$dir" $end $((end + 200)) 50
 		end=$((end + 200))
 	fi
-done
+done <"$dir/pauses"
 left=$((end - $(wc -l <"$dir/had")))
 "$run_jobs" run "$dir" 4 "$run_jobs" record "$dir/had"
 echo "seed $seed, $end events, $kills kills, $left left for the last run"
