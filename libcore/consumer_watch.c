@@ -32,7 +32,7 @@ static void look_at(struct bus_consumer *c, struct bus_consume_stats *stats)
 	stats->depth = depth;
 }
 
-static void write_metrics(struct bus_consumer *c)
+static void write_metrics(struct bus_consumer *c, bool at_end)
 {
 	const struct bus_consumer_counts *n = c->counts;
 	struct bus_consume_stats stats = {
@@ -45,7 +45,7 @@ static void write_metrics(struct bus_consumer *c)
 		.done = n->jobs.done,
 		.again = n->jobs.again,
 		.gave_up = n->jobs.gave_up,
-		.connected = n->connected,
+		.connected = n->connected && !at_end, /* this stays in the file */
 		.exec = c->jobs != NULL,
 		.inbox_waiting = n->jobs.waiting,
 		.inbox_running = n->jobs.running,
@@ -72,5 +72,5 @@ void bus_consumer_watch(struct bus_consumer *c, bool at_end)
 		c->options->watch(c->options->arg, c->counts);
 	}
 	if (c->metrics && c->ledger && (at_end || bus_metrics_due(c->metrics)))
-		write_metrics(c);
+		write_metrics(c, at_end);
 }

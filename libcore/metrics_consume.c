@@ -107,7 +107,7 @@ static void tell_signatures(struct bus_metrics *m, const struct bus_consume_stat
  */
 static int64_t lag_us(const struct bus_consume_stats *s, int64_t now_us)
 {
-	if (!s->event_time_us || (s->connected && !s->healing && s->depth_known && !s->depth))
+	if (!s->event_time_us || (s->depth_known && !s->depth && !s->healing))
 		return 0;
 	return now_us > s->event_time_us ? now_us - s->event_time_us : 0;
 }
@@ -118,7 +118,7 @@ static void tell_state(struct bus_metrics *m, const struct bus_consume_stats *s)
 	    "1 while there is a connection to the broker.");
 	one(m, s, "debmsg_consume_connections_total", BUS_METRICS_COUNTER, s->connections,
 	    "Connections to the broker that were made, the first included.");
-	if (s->connected && s->depth_known)
+	if (s->depth_known)
 		one(m, s, "debmsg_consume_queue_messages", BUS_METRICS_GAUGE, s->depth,
 		    "Messages that wait in the queue.");
 	one_time(m, s, "debmsg_consume_lag_seconds", BUS_METRICS_GAUGE, lag_us(s, bus_time_now()),

@@ -45,7 +45,7 @@ struct bus_consume_stats {
 	bool healing;	       /* the history is being read */
 	int64_t event_time_us; /* `time` of the last event taken, a repeat or not; 0: none yet */
 	int64_t taken_us;      /* when that was, on bus_time_now(); 0: none yet */
-	bool depth_known;      /* the broker was asked on this connection */
+	bool depth_known;      /* the broker was asked just now */
 	uint64_t depth;	       /* messages in the queue that wait for us */
 };
 

@@ -469,7 +469,7 @@ static void tells_of_a_consumer(void)
 	stats.depth = 0;
 	bus_metrics_consume(m, &stats);
 	check_strictly(path, empty, COUNT(empty));
-	stats.connected = false;
+	stats.connected = stats.depth_known = false;
 	bus_metrics_consume(m, &stats);
 	check_strictly(path, unknown, COUNT(unknown));
 	bus_metrics_close(m);
