@@ -11,6 +11,7 @@
 #include "event.h"
 #include "json.h"
 #include "merkle.h"
+#include "metrics.h"
 #include "message.h"
 #include "proof.h"
 #include "trust.h"
@@ -244,6 +245,35 @@ static enum bus_code merkle_batch(struct bus_err *err)
 
 static char path[200];
 
+static void note_said(void *arg, const char *text)
+{
+	bus_fail(arg, BUS_E_NOMEM, "%s", text);
+}
+
+/* Lack of memory stops no writer of metrics, but is said. */
+static enum bus_code metrics_write(struct bus_err *err)
+{
+	const struct bus_metrics_labels labels = { .name = "a", .value = "b" };
+	const struct bus_say say = { note_said, err };
+	struct bus_metrics *m = untouched;
+	char file[sizeof(path) + 5];
+	enum bus_code rc;
+	int i;
+
+	snprintf(file, sizeof(file), "%s.prom", path);
+	rc = bus_metrics_open(&m, file, &say, err);
+	if (rc)
+		return m == untouched ? rc : BUS_E_BUG;
+	bus_metrics_begin(m);
+	bus_metrics_family(m, "n", BUS_METRICS_GAUGE, "A number.");
+	for (i = 0; i < 1000; i++)
+		bus_metrics_number(m, &labels, 1);
+	bus_metrics_commit(m);
+	bus_metrics_close(m);
+	unlink(file);
+	return err->code;
+}
+
 static enum bus_code with_file(const char *text, enum bus_code (*load)(struct bus_err *err),
 			       struct bus_err *err)
 {
@@ -310,6 +340,7 @@ static const struct scenario {
 	{ "merkle batch", merkle_batch, 1, 0 },
 	{ "conf", conf_load, 12, 1 },
 	{ "trust", trust_load, 12, 1 },
+	{ "metrics", metrics_write, 5, 0 },
 };
 
 enum { SCENARIOS = sizeof(scenario) / sizeof(scenario[0]) };
