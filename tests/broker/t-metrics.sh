@@ -16,8 +16,10 @@ stop_it() {
 	[ -z "$relay" ] || kill "$relay" 2>/dev/null || :
 	relay=
 }
+alarm=
 alarm_over() {
-	"$RABBITMQCTL" -q set_vm_memory_high_watermark 0.4 >/dev/null
+	[ -z "$alarm" ] || "$RABBITMQCTL" -q set_vm_memory_high_watermark 0.4 >/dev/null
+	alarm=
 }
 trap 'status=$?; set +e; stop_it; alarm_over; (exit $status); cleanup' EXIT
 
@@ -110,6 +112,7 @@ must_tell 'debmsg_relay_outbox_events{service="wiki"} == 0' \
 [ "$(stat -c %a "$metrics")" = 644 ] || fail "node_exporter cannot read it: $(ls -l "$metrics")"
 
 note "an alarm"
+alarm=yes
 "$RABBITMQCTL" -q set_vm_memory_high_watermark absolute 1MB >/dev/null
 put 1 350
 comes_to_tell 'debmsg_relay_blocked{service="wiki"} == 1'
