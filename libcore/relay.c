@@ -281,14 +281,8 @@ static enum bus_code loop(struct bus_relay *r, struct bus_err *err)
 
 static enum bus_code set_up(struct bus_relay *r, struct bus_err *err)
 {
-	enum bus_code rc;
 	size_t i;
 
-	if (r->options->metrics_file) {
-		rc = bus_metrics_open(&r->metrics, r->options->metrics_file, &r->options->say, err);
-		if (rc)
-			return rc;
-	}
 	r->line = calloc(r->conf->service_count + 1, sizeof(*r->line));
 	r->stats = calloc(r->conf->service_count + 1, sizeof(*r->stats));
 	if (!r->line || !r->stats)
@@ -306,7 +300,9 @@ static enum bus_code set_up(struct bus_relay *r, struct bus_err *err)
 		return bus_fail(err, BUS_E_CONFIG,
 				"%s: no service section with a user: there is nothing to relay",
 				r->conf->path);
-	return BUS_OK;
+	if (!r->options->metrics_file)
+		return BUS_OK;
+	return bus_metrics_open(&r->metrics, r->options->metrics_file, &r->options->say, err);
 }
 
 enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_options *options)
