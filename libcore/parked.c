@@ -20,6 +20,15 @@ enum {
 	 * tags, as long as there are no more than 32 of them.
 	 */
 	WINDOWS_MAX = 24,
+	/*
+	 * The broker's channel keeps acknowledgements back while more than 32 of them
+	 * are not written to the queue's log, and forgets them when it is closed
+	 * (rabbit_fifo_client.erl, "slow").  A consumer that begins or ends is written to
+	 * that log before it is answered.  When the first of these is answered, what was
+	 * sent before is written; with the second the channel has heard of that, and
+	 * has sent the rest; with the third that is written too.
+	 */
+	BARRIERS = 2,	    /* consumers, which begin and end */
 	WINDOW_FIRST = 500, /* messages; how large they are is not known yet */
 	WINDOW_BYTES = 32 * 1024 * 1024,
 	HEADERS_BYTES = 512, /* of a message beside body and proof, about */
@@ -37,7 +46,8 @@ struct bus_parked {
 	uint32_t window_left;	   /* messages still to come from the last one */
 	uint64_t *removed;	   /* tags to be acknowledged */
 	size_t removed_count, removed_size;
-	int64_t heard_us; /* when the last message came */
+	bool acknowledged; /* something was */
+	int64_t heard_us;  /* when the last message came */
 	struct bus_parked_rest rest;
 	enum rights rights;
 };
@@ -126,6 +136,7 @@ static enum bus_code acknowledge(struct bus_parked *p, struct bus_err *err)
 
 	for (i = 0; !rc && i < p->removed_count; i++)
 		rc = bus_broker_ack(p->broker, p->removed[i], false, err);
+	p->acknowledged = p->acknowledged || p->removed_count;
 	p->removed_count = 0;
 	return rc;
 }
@@ -324,10 +335,17 @@ struct bus_parked_rest bus_parked_rest(const struct bus_parked *p)
 enum bus_code bus_parked_finish(struct bus_parked *p, struct bus_err *err)
 {
 	enum bus_code rc = end_window(p, err);
+	char tag[32];
+	int i;
 
+	for (i = 0; !rc && p->acknowledged && i < BARRIERS; i++) {
+		tag_of(tag, ++p->windows);
+		rc = bus_broker_consume_as(p->broker, bus_parked_queue, tag, 1, err);
+		if (!rc)
+			rc = bus_broker_cancel(p->broker, tag, err);
+	}
 	p->windows = 0;
-	/* When this is answered the broker has our acknowledgements. */
-	return rc ? rc : bus_broker_sync(p->broker, err);
+	return rc;
 }
 
 static enum bus_code learn_rights(struct bus_parked *p, struct bus_err *err)

@@ -246,7 +246,7 @@ ends 0 debmsg parked drop "$(jq -r '.id[0:6]' "$work/list")" >"$work/out"
 
 note "2,000 messages, and copies of one"
 as consumer '
-	[Park(<<"key">>, integer_to_binary(N), binary:copy(<<"x">>, N), [{<<"debmsg-reason">>, <<"unsigned">>},
+	[Park(<<"key">>, integer_to_binary(N), binary:copy(<<"x">>, N), [{<<"debmsg-reason">>, if N rem 2 =:= 0 -> <<"even">>; true -> <<"odd">> end},
 		{<<"debmsg-text">>, <<"t">>}, {<<"debmsg-queue">>, <<"consumer.many">>}]) || N <- lists:seq(1, 1997) ++ [7, 7, 7]]'
 await 30 ready 2000 || fail "not all are parked"
 lists 2000
@@ -279,3 +279,11 @@ grep -q 'another reader' "$work/stderr" || fail "list: $(cat "$work/stderr")"
 wait $holder
 lists 1996
 await 10 at_the_broker 1996 || fail "what was held is gone"
+
+note "many removed one by one, and all of them gone"
+debmsg parked drop --all --reason even >"$work/out"
+grep -q '^dropped 998$' "$work/out" || fail "drop --all: $(cat "$work/out")"
+lists 998 # odd ones, without the 7
+lists 998 --reason odd
+debmsg parked drop --all >"$work/out"
+await 10 at_the_broker 0 || fail "not all are gone"
