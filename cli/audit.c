@@ -88,9 +88,9 @@ static void print_disbelieved(const struct audit *a)
 
 static enum bus_code audit(struct audit *a, struct bus_err *err)
 {
-	struct cli_reader reader = { .message = look, .arg = a };
+	struct cli_reader reader = { .message = look, .prints_at_end = true, .arg = a };
 	struct bus_conf *conf = NULL;
-	bool stopped = false;
+	struct cli_read_result result = { 0 };
 	enum bus_code rc;
 
 	reader.start = a->since_us ? BUS_STREAM_TIME : BUS_STREAM_FIRST;
@@ -102,8 +102,8 @@ static enum bus_code audit(struct audit *a, struct bus_err *err)
 	if (!rc)
 		rc = bus_intake_open(&a->intake, conf, err);
 	if (!rc)
-		rc = cli_read(&reader, conf, &stopped, err);
-	if (!rc && stopped)
+		rc = cli_read(&reader, conf, &result, err);
+	if (!rc && result.stopped)
 		rc = bus_fail(err, BUS_E_TEMP, "interrupted: nothing is proved");
 	if (!rc)
 		rc = bus_audit_findings(a->audit, print_finding, a, err);

@@ -22,7 +22,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_audit, cli_consume, cli_export, cli_keys, cli_outbox,
-	cli_parked, cli_publish, cli_relay, cli_tail, cli_verify;
+	cli_parked, cli_publish, cli_relay, cli_replay, cli_tail, cli_verify;
 
 /* -- what the subcommands share (common.c) -- */
 
@@ -61,7 +61,25 @@ int cli_stop_fd(void);
 /* Adds patterns from the command line, made whole; false: said what is wrong. */
 bool cli_patterns(struct bus_bindings *ret, char **argv, int count);
 
+/*
+ * --exec takes the rest of the command line: returns it, ended by NULL, and cuts
+ * it off.  NULL: there is no --exec; *ret_ok false: it has no command, as was said.
+ */
+char *const *cli_exec(int *argc, char **argv, bool *ret_ok);
+
 /* -- how events are printed (format.c) -- */
+
+enum cli_format { CLI_JSON, CLI_LINE, CLI_EXPORT };
+/* What --format says; false: said what is wrong. */
+bool cli_format(enum cli_format *ret, const char *text);
+/* One event in this format, one line; colours are for CLI_LINE. */
+enum bus_code cli_print(FILE *out, enum cli_format format, bool colours,
+			const struct bus_belief *belief, const struct bus_message *m,
+			struct bus_err *err);
+/* Is this a terminal whose user wants colours? */
+bool cli_colours(int fd);
+/* On stderr: which message was not believed, and why. */
+void cli_print_disbelief(const struct bus_message *m, enum bus_code rc, const char *why);
 
 /* One line for people: time, type, subject, summary, signer. */
 void cli_print_line(FILE *out, const struct bus_belief *belief);

@@ -96,6 +96,26 @@ int cli_option(int argc, char **argv, const char *short_options, const struct op
 	}
 }
 
+char *const *cli_exec(int *argc, char **argv, bool *ret_ok)
+{
+	int i;
+
+	*ret_ok = true;
+	for (i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--exec") != 0)
+			continue;
+		if (i + 1 == *argc) {
+			cli_usage("--exec needs a command, which is the rest of the line");
+			*ret_ok = false;
+			return NULL;
+		}
+		argv[i] = NULL;
+		*argc = i;
+		return argv + i + 1;
+	}
+	return NULL;
+}
+
 enum bus_code cli_conf(struct bus_conf **ret, struct bus_err *err)
 {
 	return bus_conf_load(ret, NULL, err);

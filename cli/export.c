@@ -70,7 +70,7 @@ static int run(int argc, char **argv)
 	struct bus_err err = { BUS_OK, "" };
 	struct bus_conf *conf = NULL;
 	int status = EX_USAGE;
-	bool stopped = false;
+	struct cli_read_result result = { 0 };
 	enum bus_code rc;
 
 	if (!parse_options(&e, argc, argv))
@@ -79,8 +79,8 @@ static int run(int argc, char **argv)
 	reader.time_us = e.since_us;
 	rc = cli_conf(&conf, &err);
 	if (!rc)
-		rc = cli_read(&reader, conf, &stopped, &err);
-	if (!rc && stopped)
+		rc = cli_read(&reader, conf, &result, &err);
+	if (!rc && result.stopped)
 		rc = bus_fail(&err, BUS_E_TEMP, "interrupted: the export is not whole");
 	status = cli_finish(rc ? cli_fail(rc, &err) : EX_OK);
 out:

@@ -12,32 +12,24 @@ static const char help[] =
 	"usage: debmsg tail [PATTERN]... [OPTION]...\n"
 	"\n"
 	"Watches the bus live, one line an event: time, type, subject, summary, signer.\n"
-	"Makes no queue and misses what happens while it does not run.\n"
+	"Makes no queue and misses what happens while it does not run.  What is not believed\n"
+	"is named on stderr.\n"
 	"\n"
 	"  PATTERN         such as dak, alioth.branch.push, '#'; without any: everything\n"
 	"  --since T       begin in the past: 2026-11-22T10:15:00Z, or 15m, 6h, 2d ago\n"
 	"  --limit N       end after N events\n"
 	"  --json          print events as received\n"
+	"  --format F      line (the default), json or export (with proof; see debmsg verify)\n"
 	"  -c, --config FILE\n";
 
 struct tail {
 	struct bus_intake *intake;
 	struct bus_bindings patterns;
-	bool json, colour;
+	enum cli_format format;
+	bool colours;
 	int64_t since_us; /* 0: from now on */
 	unsigned long long limit, count;
 };
-
-static void print_disbelief(const struct tail *t, const struct bus_message *m, enum bus_code rc,
-			    const char *why)
-{
-	fputs(t->colour ? "\033[31m" : "", stderr);
-	fprintf(stderr, "not believed: %s: ", bus_code_info[rc].name);
-	cli_print_text(stderr, why, strlen(why));
-	fputs(" (key ", stderr);
-	cli_print_text(stderr, m->routing_key, strlen(m->routing_key));
-	fputs(t->colour ? ")\033[0m\n" : ")\n", stderr);
-}
 
 static enum bus_code show(void *arg, const struct bus_message *m, struct bus_err *err)
 {
@@ -50,19 +42,18 @@ static enum bus_code show(void *arg, const struct bus_message *m, struct bus_err
 		return BUS_OK;
 	rc = bus_intake_check(t->intake, m, NULL, &belief, &why);
 	if (rc && bus_code_info[rc].fate == BUS_FATE_PARK) {
-		print_disbelief(t, m, rc, why.text);
+		cli_print_disbelief(m, rc, why.text);
 		return BUS_OK;
 	}
 	if (rc)
 		return bus_fail(err, rc, "%s", why.text);
 	if (bus_bindings_want(&t->patterns, m->routing_key, belief.event->type)) {
-		if (t->json)
-			cli_print_json(stdout, m);
-		else
-			cli_print_line(stdout, &belief);
+		rc = cli_print(stdout, t->format, t->colours, &belief, m, err);
 		t->count++;
 	}
 	bus_event_free(belief.event);
+	if (rc)
+		return rc;
 	if (ferror(stdout))
 		return BUS_E_NO; /* cli_finish() says so */
 	return t->limit && t->count >= t->limit ? BUS_E_NO : BUS_OK;
@@ -79,6 +70,7 @@ static bool parse_options(struct tail *t, int argc, char **argv)
 	static const struct option options[] = { { "since", required_argument, NULL, 's' },
 						 { "limit", required_argument, NULL, 'n' },
 						 { "json", no_argument, NULL, 'j' },
+						 { "format", required_argument, NULL, 'f' },
 						 { "config", required_argument, NULL, 'c' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
@@ -90,8 +82,10 @@ static bool parse_options(struct tail *t, int argc, char **argv)
 			ok = cli_time(&t->since_us, "--since", optarg);
 		else if (opt == 'n')
 			ok = cli_number(&t->limit, "--limit", optarg);
+		else if (opt == 'f')
+			ok = cli_format(&t->format, optarg);
 		else
-			t->json = true;
+			t->format = CLI_JSON;
 	}
 	if (ok && optind == argc)
 		return bus_bindings_add(&t->patterns, "#", NULL) == BUS_OK;
@@ -100,7 +94,7 @@ static bool parse_options(struct tail *t, int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-	struct tail t = { .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR") };
+	struct tail t = { .format = CLI_LINE, .colours = cli_colours(STDOUT_FILENO) };
 	struct cli_reader reader = {
 		.follow = true, .message = show, .caught_up = flush, .arg = &t
 	};
@@ -108,7 +102,7 @@ static int run(int argc, char **argv)
 	struct bus_conf *conf = NULL;
 	int status = EX_USAGE;
 	enum bus_code rc;
-	bool stopped;
+	struct cli_read_result result;
 
 	if (!parse_options(&t, argc, argv))
 		goto out;
@@ -118,7 +112,7 @@ static int run(int argc, char **argv)
 	if (!rc)
 		rc = bus_intake_open(&t.intake, conf, &err);
 	if (!rc)
-		rc = cli_read(&reader, conf, &stopped, &err);
+		rc = cli_read(&reader, conf, &result, &err);
 	status = cli_finish(rc ? cli_fail(rc, &err) : EX_OK);
 out:
 	bus_intake_close(t.intake);
