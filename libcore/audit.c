@@ -17,8 +17,7 @@
 enum { EARLY_MAX = 4096 };
 
 struct seen_checkpoint {
-	uint64_t size;
-	struct bus_hash root;
+	struct bus_audit_checkpoint is;
 	bool verified; /* the events before it give this root */
 };
 
@@ -26,6 +25,7 @@ struct seen_checkpoint {
 struct early {
 	struct bus_hash leaf;
 	struct bus_range before; /* the tree in front of it, from its own proof */
+	struct bus_audit_checkpoint carrier;
 };
 
 struct log {
@@ -35,12 +35,13 @@ struct log {
 	uint64_t events, repeats;
 	struct early *early[EARLY_MAX]; /* by id modulo EARLY_MAX; after range.size */
 	size_t early_count;
-	struct bus_audit_range *missing; /* ascending, apart */
-	size_t missing_count, missing_room;
+	struct bus_audit_checkpoint carrier; /* of the event that was appended last */
+	struct bus_holes missing;
 	struct seen_checkpoint *checkpoint; /* ascending by size */
 	size_t checkpoint_count, checkpoint_room;
 	bool equivocation;
 	char text[300];
+	struct bus_audit_checkpoint contradicting[2];
 };
 
 struct bus_audit {
@@ -62,7 +63,7 @@ void bus_audit_free(struct bus_audit *audit)
 	for (i = 0; i < audit->count; i++) {
 		for (k = 0; k < EARLY_MAX; k++)
 			free(audit->log[i]->early[k]);
-		free(audit->log[i]->missing);
+		bus_holes_finish(&audit->log[i]->missing);
 		free(audit->log[i]->checkpoint);
 		free(audit->log[i]);
 	}
@@ -91,13 +92,18 @@ static bool grow(void **array, size_t count, size_t *room, size_t size)
 	return true;
 }
 
-static void __attribute__((format(printf, 2, 3))) convict(struct log *log, const char *fmt, ...)
+/* The first contradiction counts: everything after it follows from it. */
+static void __attribute__((format(printf, 4, 5)))
+convict(struct log *log, const struct bus_audit_checkpoint *one,
+	const struct bus_audit_checkpoint *other, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (log->equivocation)
 		return;
 	log->equivocation = true;
+	log->contradicting[0] = *one;
+	log->contradicting[1] = *other;
 	va_start(ap, fmt);
 	vsnprintf(log->text, sizeof(log->text), fmt, ap);
 	va_end(ap);
@@ -131,7 +137,7 @@ static size_t checkpoint_place(const struct log *log, uint64_t size)
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (log->checkpoint[mid].size < size)
+		if (log->checkpoint[mid].is.size < size)
 			low = mid + 1;
 		else
 			high = mid;
@@ -140,15 +146,15 @@ static size_t checkpoint_place(const struct log *log, uint64_t size)
 }
 
 /* One size has one root, or the log has two faces. */
-static enum bus_code note_checkpoint(struct log *log, uint64_t size, const struct bus_hash *root,
+static enum bus_code note_checkpoint(struct log *log, const struct bus_audit_checkpoint *cp,
 				     struct bus_err *err)
 {
-	size_t at = checkpoint_place(log, size);
+	size_t at = checkpoint_place(log, cp->size);
 
-	if (at < log->checkpoint_count && log->checkpoint[at].size == size) {
-		if (!bus_hash_equal(&log->checkpoint[at].root, root))
-			convict(log, "two roots were signed for its first %" PRIu64 " events",
-				size);
+	if (at < log->checkpoint_count && log->checkpoint[at].is.size == cp->size) {
+		if (!bus_hash_equal(&log->checkpoint[at].is.root, &cp->root))
+			convict(log, &log->checkpoint[at].is, cp,
+				"two roots were signed for its first %" PRIu64 " events", cp->size);
 		return BUS_OK;
 	}
 	if (!grow((void **)&log->checkpoint, log->checkpoint_count, &log->checkpoint_room,
@@ -156,51 +162,25 @@ static enum bus_code note_checkpoint(struct log *log, uint64_t size, const struc
 		return nomem(err);
 	memmove(&log->checkpoint[at + 1], &log->checkpoint[at],
 		(log->checkpoint_count - at) * sizeof(*log->checkpoint));
-	log->checkpoint[at] = (struct seen_checkpoint){ size, *root, false };
+	log->checkpoint[at] = (struct seen_checkpoint){ *cp, false };
 	log->checkpoint_count++;
 	return BUS_OK;
 }
 
-static enum bus_code insert_missing(struct log *log, size_t at, uint64_t from, uint64_t to,
-				    struct bus_err *err)
+static enum bus_code lose(struct log *log, uint64_t from, uint64_t to, struct bus_err *err)
 {
-	if (!grow((void **)&log->missing, log->missing_count, &log->missing_room,
-		  sizeof(*log->missing)))
-		return nomem(err);
-	memmove(&log->missing[at + 1], &log->missing[at],
-		(log->missing_count - at) * sizeof(*log->missing));
-	log->missing[at] = (struct bus_audit_range){ from, to };
-	log->missing_count++;
-	return BUS_OK;
+	return bus_holes_add(&log->missing, from, to) ? BUS_OK : nomem(err);
 }
 
 /* An index below the next one: a repeat, or what a hole was waiting for. */
 static enum bus_code fill(struct log *log, uint64_t id, struct bus_err *err)
 {
-	struct bus_audit_range *hole;
-	uint64_t to;
-	size_t i;
-
-	for (i = 0; i < log->missing_count; i++)
-		if (id >= log->missing[i].from && id <= log->missing[i].to)
-			break;
-	if (i == log->missing_count) {
+	if (!bus_holes_has(&log->missing, id)) {
 		log->repeats++;
 		return BUS_OK;
 	}
 	log->events++;
-	hole = &log->missing[i];
-	to = hole->to;
-	if (hole->from == id && hole->to == id) {
-		memmove(hole, hole + 1, (--log->missing_count - i) * sizeof(*hole));
-		return BUS_OK;
-	}
-	if (hole->from == id) {
-		hole->from++;
-		return BUS_OK;
-	}
-	hole->to = id - 1;
-	return to == id ? BUS_OK : insert_missing(log, i + 1, id + 1, to, err);
+	return bus_holes_fill(&log->missing, id) ? BUS_OK : nomem(err);
 }
 
 /* Compares the root at the place we have reached with the checkpoint of that size, if any. */
@@ -209,18 +189,20 @@ static void verify_root(struct log *log)
 	const size_t at = checkpoint_place(log, log->range.size);
 	struct bus_hash root;
 
-	if (at == log->checkpoint_count || log->checkpoint[at].size != log->range.size)
+	if (at == log->checkpoint_count || log->checkpoint[at].is.size != log->range.size)
 		return;
 	bus_range_root(&log->range, &root);
-	log->checkpoint[at].verified = bus_hash_equal(&root, &log->checkpoint[at].root);
+	log->checkpoint[at].verified = bus_hash_equal(&root, &log->checkpoint[at].is.root);
 	if (!log->checkpoint[at].verified)
-		convict(log,
+		convict(log, &log->checkpoint[at].is, &log->carrier,
 			"the events do not give the root that was signed for %" PRIu64 " of them",
 			log->range.size);
 }
 
-static void append(struct log *log, const struct bus_hash *leaf)
+static void append(struct log *log, const struct bus_hash *leaf,
+		   const struct bus_audit_checkpoint *carrier)
 {
+	log->carrier = *carrier;
 	bus_range_append(&log->range, leaf);
 	log->events++;
 	verify_root(log);
@@ -237,21 +219,25 @@ static void catch_up(struct log *log)
 	struct early **next;
 
 	for (next = early_at(log, log->range.size); *next; next = early_at(log, log->range.size)) {
-		append(log, &(*next)->leaf);
+		append(log, &(*next)->leaf, &(*next)->carrier);
 		free(*next);
 		*next = NULL;
 		log->early_count--;
 	}
 }
 
-/* Gives up on what is missing before event `id`, in front of which the tree is `before`. */
+/*
+ * Gives up on what is missing before event `id`, in front of which the tree is
+ * `before`, as the checkpoint says that carries it.
+ */
 static enum bus_code skip_to(struct log *log, uint64_t id, const struct bus_range *before,
-			     struct bus_err *err)
+			     const struct bus_audit_checkpoint *carrier, struct bus_err *err)
 {
-	enum bus_code rc = insert_missing(log, log->missing_count, log->range.size, id - 1, err);
+	enum bus_code rc = lose(log, log->range.size, id - 1, err);
 
 	if (rc)
 		return rc;
+	log->carrier = *carrier;
 	log->range = *before;
 	verify_root(log);
 	return BUS_OK;
@@ -265,14 +251,15 @@ static enum bus_code skip_hole(struct log *log, struct bus_err *err)
 
 	while (!*early_at(log, id))
 		id++;
-	rc = skip_to(log, id, &(*early_at(log, id))->before, err);
+	rc = skip_to(log, id, &(*early_at(log, id))->before, &(*early_at(log, id))->carrier, err);
 	if (!rc)
 		catch_up(log);
 	return rc;
 }
 
 static enum bus_code keep_early(struct log *log, uint64_t id, const struct bus_hash *leaf,
-				const struct bus_range *before, struct bus_err *err)
+				const struct bus_range *before,
+				const struct bus_audit_checkpoint *carrier, struct bus_err *err)
 {
 	struct early **place = early_at(log, id);
 
@@ -283,30 +270,32 @@ static enum bus_code keep_early(struct log *log, uint64_t id, const struct bus_h
 	*place = malloc(sizeof(**place));
 	if (!*place)
 		return nomem(err);
-	**place = (struct early){ *leaf, *before };
+	**place = (struct early){ *leaf, *before, *carrier };
 	log->early_count++;
 	return BUS_OK;
 }
 
 /* An event that may be the next one, or one after it. */
 static enum bus_code add(struct log *log, uint64_t id, const struct bus_hash *leaf,
-			 const struct bus_range *before, uint64_t size, struct bus_err *err)
+			 const struct bus_range *before, const struct bus_audit_checkpoint *carrier,
+			 struct bus_err *err)
 {
 	enum bus_code rc = BUS_OK;
 
 	while (!rc && id - log->range.size >= EARLY_MAX)
-		rc = log->early_count ? skip_hole(log, err) : skip_to(log, id, before, err);
+		rc = log->early_count ? skip_hole(log, err)
+				      : skip_to(log, id, before, carrier, err);
 	if (rc)
 		return rc;
 	if (id != log->range.size)
-		return keep_early(log, id, leaf, before, err);
+		return keep_early(log, id, leaf, before, carrier, err);
 	/* The tree this checkpoint stands for must have our leaves on its left. */
 	if (memcmp(before->node, log->range.node, before->count * sizeof(before->node[0])) != 0)
-		convict(log,
+		convict(log, &log->carrier, carrier,
 			"the checkpoint of %" PRIu64 " events has others before event %" PRIu64
 			" than were published",
-			size, id);
-	append(log, leaf);
+			carrier->size, id);
+	append(log, leaf, carrier);
 	catch_up(log);
 	return BUS_OK;
 }
@@ -316,40 +305,32 @@ enum bus_code bus_audit_event(struct bus_audit *audit, const struct bus_belief *
 {
 	const struct bus_checkpoint *cp = &belief->proof->checkpoint;
 	const uint64_t id = belief->event->id;
+	const struct bus_audit_checkpoint carrier = { cp->size, cp->root };
 	struct log *log = find_log(audit, cp->origin);
 	struct bus_range before;
 	enum bus_code rc;
 
 	if (!log)
 		return nomem(err);
-	rc = note_checkpoint(log, cp->size, &cp->root, err);
+	rc = note_checkpoint(log, &carrier, err);
 	if (rc)
 		return rc;
 	bus_path_range(&before, id, cp->size, belief->proof->path);
 	if (!log->events) {
 		log->first = id;
 		log->range = before;
+		log->carrier = carrier;
 	}
 	if (id < log->first) { /* sent again after a refusal, so late */
 		if (id + 1 < log->first)
-			rc = insert_missing(log, 0, id + 1, log->first - 1, err);
+			rc = lose(log, id + 1, log->first - 1, err);
 		log->first = id;
 		log->events++;
 		return rc;
 	}
 	if (id < log->range.size)
 		return fill(log, id, err);
-	return add(log, id, &belief->leaf, &before, cp->size, err);
-}
-
-static bool is_missing(const struct log *log, uint64_t id)
-{
-	size_t i;
-
-	for (i = 0; i < log->missing_count; i++)
-		if (id >= log->missing[i].from && id <= log->missing[i].to)
-			return true;
-	return false;
+	return add(log, id, &belief->leaf, &before, &carrier, err);
 }
 
 /*
@@ -358,29 +339,33 @@ static bool is_missing(const struct log *log, uint64_t id)
  */
 static void check_all_verified(struct log *log)
 {
+	const struct bus_audit_checkpoint *other;
 	size_t i;
 
 	for (i = 0; i < log->checkpoint_count; i++) {
 		const struct seen_checkpoint *cp = &log->checkpoint[i];
 
-		if (!cp->verified && cp->size <= log->range.size && !is_missing(log, cp->size - 1))
-			convict(log,
-				"a checkpoint of %" PRIu64
-				" events turned up after events that had other checkpoints",
-				cp->size);
+		if (cp->verified || cp->is.size > log->range.size ||
+		    bus_holes_has(&log->missing, cp->is.size - 1))
+			continue;
+		other = i + 1 < log->checkpoint_count ? &cp[1].is : &log->carrier;
+		convict(log, &cp->is, other,
+			"a checkpoint of %" PRIu64
+			" events turned up after events that had other checkpoints",
+			cp->is.size);
 	}
 }
 
 /* Nothing more will come: what is still waited for is missing. */
 static enum bus_code close_log(struct log *log, struct bus_err *err)
 {
-	const uint64_t size = log->checkpoint[log->checkpoint_count - 1].size;
+	const uint64_t size = log->checkpoint[log->checkpoint_count - 1].is.size;
 	enum bus_code rc = BUS_OK;
 
 	while (!rc && log->early_count)
 		rc = skip_hole(log, err);
 	if (!rc && size > log->range.size) /* signed for, but never seen */
-		rc = insert_missing(log, log->missing_count, log->range.size, size - 1, err);
+		rc = lose(log, log->range.size, size - 1, err);
 	if (!rc)
 		check_all_verified(log);
 	return rc;
@@ -404,10 +389,10 @@ enum bus_code bus_audit_findings(struct bus_audit *audit,
 		finding.last = log->range.size - 1;
 		finding.events = log->events;
 		finding.repeats = log->repeats;
-		finding.missing = log->missing;
-		finding.missing_count = log->missing_count;
+		finding.missing = &log->missing;
 		finding.equivocation = log->equivocation;
 		finding.text = log->text;
+		memcpy(finding.contradicting, log->contradicting, sizeof(finding.contradicting));
 		each(arg, &finding);
 	}
 	return BUS_OK;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "holes.h"
 #include "intake.h"
 
 /*
@@ -20,18 +21,20 @@
  */
 struct bus_audit;
 
-struct bus_audit_range {
-	uint64_t from, to; /* both inclusive */
+/* A checkpoint as the finding names it; the history has it in some event's proof. */
+struct bus_audit_checkpoint {
+	uint64_t size;
+	struct bus_hash root;
 };
 
 struct bus_audit_finding {
 	const char *origin;
 	uint64_t first, last; /* what was seen reaches from here to there */
 	uint64_t events, repeats;
-	const struct bus_audit_range *missing;
-	size_t missing_count;
+	const struct bus_holes *missing;
 	bool equivocation; /* the log contradicts itself; `text` says where */
 	const char *text;
+	struct bus_audit_checkpoint contradicting[2]; /* for evidence.h */
 };
 
 struct bus_audit *bus_audit_new(void); /* NULL: out of memory */

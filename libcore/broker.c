@@ -265,6 +265,26 @@ enum bus_code bus_broker_exists(struct bus_broker *b, const char *queue, bool *r
 	return rc;
 }
 
+enum bus_code bus_broker_waiting(struct bus_broker *b, const char *queue,
+				 struct bus_broker_waiting *ret, struct bus_err *err)
+{
+	const amqp_queue_declare_ok_t *ok;
+	enum bus_code rc;
+
+	*ret = (struct bus_broker_waiting){ false, 0, 0 };
+	rc = bus_broker_exists(b, queue, &ret->exists, err);
+	if (rc || !ret->exists)
+		return rc;
+	ok = amqp_queue_declare(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(queue), 1, 0, 0, 0,
+				amqp_empty_table);
+	rc = bus_broker_answer(b, "cannot look at the queue", err);
+	if (!rc) {
+		ret->messages = ok->message_count;
+		ret->consumers = ok->consumer_count;
+	}
+	return rc;
+}
+
 enum bus_code bus_broker_sync(struct bus_broker *b, struct bus_err *err)
 {
 	/* the cheapest question; its value is the one consume() has set */

@@ -126,6 +126,15 @@ enum bus_code bus_broker_count(struct bus_broker *b, const char *queue, uint32_t
 enum bus_code bus_broker_state(struct bus_broker *b, const char *queue, uint32_t *ret_ready,
 			       uint32_t *ret_consumers, struct bus_err *err);
 
+/* Of a queue that may not be there; then the connection is lost, as by bus_broker_exists(). */
+struct bus_broker_waiting {
+	bool exists;
+	uint32_t messages; /* without those that consumers have and did not acknowledge */
+	uint32_t consumers;
+};
+enum bus_code bus_broker_waiting(struct bus_broker *b, const char *queue,
+				 struct bus_broker_waiting *ret, struct bus_err *err);
+
 /*
  * Asks and waits for an answer.  What the broker had to say on this channel
  * before is in memory then (bus_broker_pending()).

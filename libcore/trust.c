@@ -265,6 +265,15 @@ enum bus_code bus_trust_allows(const struct bus_trust *trust, struct bus_keyring
 			log->name, type);
 }
 
+void bus_trust_logs(const struct bus_trust *trust, void (*each)(void *arg, const char *log),
+		    void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < trust->log_count; i++)
+		each(arg, trust->log[i].name);
+}
+
 void bus_trust_logs_of(const struct bus_trust *trust, const char *fingerprint,
 		       void (*each)(void *arg, const char *log), void *arg)
 {

@@ -35,6 +35,9 @@ enum bus_code bus_trust_allows(const struct bus_trust *trust, struct bus_keyring
 			       const char *origin, const struct bus_signer *signer,
 			       const char *type, struct bus_err *err);
 
+/* Calls each() with the name of every log, without epoch. */
+void bus_trust_logs(const struct bus_trust *trust, void (*each)(void *arg, const char *log),
+		    void *arg);
 /*
  * Names the logs whose `keys` hold this primary fingerprint: calls each() with
  * the log's name.

@@ -376,4 +376,16 @@ check_parked
 expect_status 1 debmsg audit --log "$origin" >"$work/audit"
 cat "$work/audit" >&2
 grep -q "^$origin: equivocation: " "$work/audit" || fail "audit does not see the two faces"
+evidence=$(sed -n "s,^$origin: both checkpoints are kept in ,,p" "$work/audit")
+[ -s "$evidence" ] || fail "no evidence was kept"
+[ "$(stat -c %a "$work/state/evidence")" = 700 ] || fail "the evidence is for all to read"
+debmsg export | jq -r '.proof // empty' >"$work/notes"
+# Two checkpoints of the log, each as it came: what is in the file is in some proofs.
+[ "$(grep -cx "$origin" "$evidence")" -eq 2 ] || fail "not two checkpoints: $(cat "$evidence")"
+[ "$(sed -n '/^[0-9]*$/{n;p}' "$evidence" | sort -u | wc -l)" -eq 2 ] || fail "not two roots: $(cat "$evidence")"
+grep -vxFf "$work/notes" "$evidence" >"$work/strange" && fail "nobody sent this: $(cat "$work/strange")"
+cp "$evidence" "$work/evidence"
+expect_status 1 debmsg audit --log "$origin" >"$work/audit"
+cmp "$work/evidence" "$evidence" >&2 || fail "the evidence was changed"
+[ "$(find "$work/state/evidence" -type f | wc -l)" -eq 1 ] || fail "the same evidence twice"
 "$RABBITMQCTL" -q delete_vhost "$elsewhere" >/dev/null
