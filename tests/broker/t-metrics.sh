@@ -92,33 +92,33 @@ end_it
 must_tell 'debmsg_relay_outbox_events{service="wiki"} == 350' \
 	"debmsg_relay_outbox_oldest_age_seconds{service=\"wiki\"} > $age"
 
-note "the broker is there, and all is confirmed"
+note "the broker is there, and all is confirmed; then it has an alarm, which is told at once"
 began=$(date +%s)
 start_it "$work/relay.conf"
-comes_to_tell 'debmsg_relay_connected{service="wiki"} == 1'
-comes_to_tell 'debmsg_relay_events_total{service="wiki",result="confirmed"} == 350'
-must_tell 'debmsg_relay_outbox_events{service="wiki"} == 0' \
-	'debmsg_relay_outbox_oldest_age_seconds{service="wiki"} == 0' \
-	'debmsg_relay_unconfirmed_events{service="wiki"} == 0' \
-	'debmsg_relay_publishes_total{service="wiki"} == 350' \
-	"debmsg_relay_confirm_lag_seconds{service=\"wiki\"} > $age" \
-	'debmsg_relay_connections_total{service="wiki"} == 1' \
-	'debmsg_relay_signatures_total{service="wiki",result="made"} == 1' \
-	'debmsg_relay_signatures_total{service="wiki",result="failed"} == 0' \
-	'debmsg_relay_signatures_total{service="planet",result="made"} == 0' \
-	'debmsg_relay_signature_seconds_total{service="wiki"} > 0' \
-	"debmsg_relay_last_success_timestamp_seconds{service=\"wiki\"} >= $began" \
-	'debmsg_relay_events_total{service="wiki",result="returned"} == 0'
-[ "$(stat -c %a "$metrics")" = 644 ] || fail "node_exporter cannot read it: $(ls -l "$metrics")"
-
-note "an alarm"
+await 60 drained || fail "the relay does not send"
 alarm=yes
 "$RABBITMQCTL" -q set_vm_memory_high_watermark absolute 1MB >/dev/null
 put 1 350
 comes_to_tell 'debmsg_relay_blocked{service="wiki"} == 1'
-must_tell 'debmsg_relay_alarms_total{service="wiki"} == 1'
+must_tell 'debmsg_relay_alarms_total{service="wiki"} == 1' \
+	'debmsg_relay_events_total{service="wiki",result="confirmed"} == 350' \
+	'debmsg_relay_events_total{service="wiki",result="returned"} == 0' \
+	'debmsg_relay_publishes_total{service="wiki"} == 351' \
+	'debmsg_relay_unconfirmed_events{service="wiki"} == 1' \
+	'debmsg_relay_outbox_events{service="wiki"} == 1' \
+	'debmsg_relay_outbox_oldest_age_seconds{service="wiki"} > 0' \
+	"debmsg_relay_confirm_lag_seconds{service=\"wiki\"} > $age" \
+	'debmsg_relay_connected{service="wiki"} == 1' \
+	'debmsg_relay_connections_total{service="wiki"} == 1' \
+	'debmsg_relay_signatures_total{service="wiki",result="made"} == 2' \
+	'debmsg_relay_signatures_total{service="wiki",result="failed"} == 0' \
+	'debmsg_relay_signatures_total{service="planet",result="made"} == 0' \
+	'debmsg_relay_signature_seconds_total{service="wiki"} > 0' \
+	"debmsg_relay_last_success_timestamp_seconds{service=\"wiki\"} >= $began"
+[ "$(stat -c %a "$metrics")" = 644 ] || fail "node_exporter cannot read it: $(ls -l "$metrics")"
 alarm_over
 comes_to_tell 'debmsg_relay_blocked{service="wiki"} == 0'
+must_tell 'debmsg_relay_outbox_oldest_age_seconds{service="planet"} == 0'
 
 note "a file that cannot be written stops nothing, and is said once"
 mv "$work/textfile" "$work/elsewhere"
