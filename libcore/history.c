@@ -239,14 +239,14 @@ enum bus_code bus_history_resume(struct bus_history **ret, const struct bus_conf
 	if (place->offset < 0)
 		return bus_history_open(ret, conf, BUS_STREAM_FIRST, 0, purpose, err);
 	rc = bus_history_open(&h, conf, BUS_STREAM_LAST_CHUNK, 0, purpose, err);
-	if (!rc && !h->empty && h->goal > place->offset) {
+	if (h && !h->empty && h->goal > place->offset) {
 		bus_history_close(h);
 		h = NULL;
 		rc = bus_history_open(&h, conf, BUS_STREAM_OFFSET, place->offset, purpose, err);
 	}
-	if (!rc)
+	if (h)
 		rc = h->empty ? BUS_E_NO : skip_to(h, place, err);
-	if (!rc) {
+	if (h && !rc) {
 		h->told = false; /* its end is the caller's to be told of */
 		*ret = h;
 		return BUS_OK;

@@ -101,7 +101,7 @@ static enum bus_code missing_of(struct bus_ledger *ledger, const char *source, c
 enum bus_code bus_ledger_find(struct bus_ledger *ledger, const char *source, const char *type,
 			      uint64_t typesequence, struct bus_err *err)
 {
-	struct bus_ledger_range range, rest;
+	struct bus_ledger_range range = { 0 }, rest;
 	sqlite3_stmt *stmt;
 	enum bus_code rc;
 
