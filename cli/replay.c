@@ -37,7 +37,7 @@ enum { TRIES = 5 };
 /* How far a log was read: to say where to go on. */
 struct progress {
 	char source[BUS_ORIGIN_MAX + 1];
-	int64_t time_us;
+	uint64_t next;
 };
 
 struct replay {
@@ -64,46 +64,42 @@ struct replay {
 
 /* -- where to go on -- */
 
-/* The events of a log come in its order; so those to come are not older than its last one. */
-static enum bus_code note_progress(struct replay *r, const char *source, int64_t time_us,
+static enum bus_code note_progress(struct replay *r, const struct bus_event *ev,
 				   struct bus_err *err)
 {
-	const size_t len = bus_origin_name_len(source);
 	struct progress *more;
 	size_t i;
 
 	for (i = 0; i < r->log_count; i++)
-		if (strncmp(r->logs[i].source, source, len + 1) == 0)
+		if (strcmp(r->logs[i].source, ev->source) == 0)
 			break;
 	if (i == r->log_count) {
 		more = reallocarray(r->logs, i + 1, sizeof(*more));
 		if (!more)
 			return bus_fail(err, BUS_E_NOMEM, "out of memory");
 		r->logs = more;
-		r->logs[r->log_count++] = (struct progress){ .source = "" };
+		r->log_count++;
+		snprintf(more[i].source, sizeof(more[i].source), "%s", ev->source);
+		more[i].next = 0;
 	}
-	if (strcmp(r->logs[i].source, source) <= 0) { /* an older epoch ends with a younger one */
-		snprintf(r->logs[i].source, sizeof(r->logs[i].source), "%s", source);
-		r->logs[i].time_us = time_us;
-	}
+	if (ev->id >= r->logs[i].next)
+		r->logs[i].next = ev->id + 1;
 	return BUS_OK;
 }
 
+/* By index: the times of a log's events need not ascend. */
 static enum bus_code interrupted(const struct replay *r, struct bus_err *err)
 {
-	char text[BUS_TIME_LEN + 1];
-	int64_t us = INT64_MAX;
+	char text[BUS_ORIGIN_MAX + 80];
 	size_t i;
 
-	for (i = 0; i < r->log_count; i++)
-		us = r->logs[i].time_us < us ? r->logs[i].time_us : us;
-	if (!r->log_count)
-		return bus_fail(err, BUS_E_TEMP, "interrupted: nothing was read yet");
-	bus_time_format(text, us > r->since_us ? us : r->since_us);
-	return bus_fail(err, BUS_E_TEMP,
-			"interrupted after %llu events: the output is not whole; go on with "
-			"--since %s, which gives some of it again",
-			r->count, text);
+	for (i = 0; i < r->log_count; i++) {
+		snprintf(text, sizeof(text), "go on with --log %s --from %" PRIu64,
+			 r->logs[i].source, r->logs[i].next);
+		cli_say(NULL, text);
+	}
+	return bus_fail(err, BUS_E_TEMP, "interrupted after %llu events: the output is not whole",
+			r->count);
 }
 
 /* -- one event -- */
@@ -198,7 +194,7 @@ static enum bus_code replay_event(struct replay *r, const struct bus_belief *bel
 	r->lowest = !r->any || ev->id < r->lowest ? ev->id : r->lowest;
 	r->highest = ev->id > r->highest ? ev->id : r->highest;
 	r->any = true;
-	rc = note_progress(r, ev->source, time_us, err);
+	rc = note_progress(r, ev, err);
 	if (rc || !is_wanted(r, m, ev, time_us))
 		return rc;
 	return act(r, belief, m, err);
@@ -292,7 +288,7 @@ static enum bus_code explain(const struct replay *r, const struct cli_read_resul
 				"%" PRIu64 " is beyond the newest event that the history has of "
 				"%s, which is %" PRIu64,
 				r->from, r->log, r->highest);
-	if (r->by_index && r->lowest > r->from)
+	if (r->by_index && !r->since_us && r->lowest > r->from)
 		return bus_fail(err, BUS_E_NO,
 				"%" PRIu64 "..%" PRIu64 " are not in the history any more: the "
 				"first that it has of %s is %" PRIu64,
@@ -352,8 +348,6 @@ static bool check_options(const struct replay *r)
 
 	if (r->by_index && !r->log)
 		wrong = "--from counts in one log: name it with --log";
-	else if (r->by_index && r->since_us)
-		wrong = "--since and --from: only one of them";
 	else if (r->until_us && r->until_us <= r->since_us)
 		wrong = "--until is not after --since";
 	if (wrong)
