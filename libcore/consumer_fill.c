@@ -23,13 +23,13 @@ static enum bus_code settle(struct bus_consumer *c, struct bus_err *err)
 }
 
 static enum bus_code take_next(struct bus_consumer *c, struct bus_history *h, bool *ret_end,
-			       struct bus_err *err)
+			       enum bus_code *history_rc, struct bus_err *err)
 {
 	enum bus_history_what what;
 	struct bus_message *m = NULL;
 	enum bus_code rc;
 
-	rc = bus_history_next(h, LISTEN_MS, &what, &m, err);
+	rc = *history_rc = bus_history_next(h, LISTEN_MS, &what, &m, err);
 	if (rc)
 		return rc;
 	*ret_end = what == BUS_HISTORY_END;
@@ -44,102 +44,89 @@ static enum bus_code take_next(struct bus_consumer *c, struct bus_history *h, bo
 	return !rc && c->group >= GROUP_MAX ? settle(c, err) : rc;
 }
 
-/*
- * The history was entered at a time.  Is what came first the very first message
- * that it still has, though not the first that it ever had?  Then what happened
- * between that time and this message was cut off.
- */
-static enum bus_code tell_cut(struct bus_consumer *c, int64_t first_offset, struct bus_err *err)
+/* --since asks for more than there is. */
+static void tell_cut(struct bus_consumer *c, const struct bus_history *h)
 {
-	enum bus_history_what what = BUS_HISTORY_NOTHING;
-	struct bus_history *h = NULL;
-	struct bus_message *m = NULL;
-	enum bus_code rc;
-
-	rc = bus_history_open(&h, c->conf, BUS_STREAM_FIRST, 0, "debmsg consume: first message",
-			      err);
-	while (!rc && what == BUS_HISTORY_NOTHING)
-		rc = bus_history_next(h, LISTEN_MS, &what, &m, err);
-	if (!rc && bus_history_offset(h) == first_offset)
-		bus_say(&c->options->say,
-			"the history does not reach back to --since: it begins with %s; what was "
-			"before that is not there any more",
-			m && m->message_id ? m->message_id : "a message without id");
-	bus_message_free(m);
-	bus_history_close(h);
-	return rc;
+	if (!c->told_cut && c->options->since_us && bus_history_offset(h) >= 0 &&
+	    bus_history_cut(h))
+		bus_say(&c->options->say, "the history does not reach back to --since: the broker "
+					  "has let go of its beginning");
+	c->told_cut = c->told_cut || bus_history_offset(h) >= 0;
 }
 
+/* *history_rc: how reading itself went; what is returned may also be trouble of our own. */
 static enum bus_code read_history(struct bus_consumer *c, int64_t from_us, bool *ret_whole,
-				  struct bus_err *err)
+				  enum bus_code *history_rc, struct bus_err *err)
 {
 	const bool resume = c->resume_offset >= 0;
 	struct bus_history *h = NULL;
-	int64_t first_offset = -1;
 	enum bus_code rc, late;
 	bool end = false;
 
-	rc = bus_history_open(&h, c->conf,
-			      resume	    ? BUS_STREAM_OFFSET
-			      : from_us > 1 ? BUS_STREAM_TIME
-					    : BUS_STREAM_FIRST,
-			      resume ? c->resume_offset : from_us, "debmsg consume: history", err);
+	rc = *history_rc = bus_history_open(&h, c->conf,
+					    resume	  ? BUS_STREAM_OFFSET
+					    : from_us > 1 ? BUS_STREAM_TIME
+							  : BUS_STREAM_FIRST,
+					    resume ? c->resume_offset : from_us,
+					    "debmsg consume: history", err);
 	while (!rc && !end && !bus_consumer_limit_reached(c) && !bus_consumer_is_full(c) &&
 	       !bus_consumer_pause(c, 0)) {
-		rc = take_next(c, h, &end, err);
-		if (first_offset < 0)
-			first_offset = rc ? -1 : bus_history_offset(h);
+		rc = take_next(c, h, &end, history_rc, err);
+		if (!rc && !resume)
+			tell_cut(c, h);
 	}
 	*ret_whole = !rc && end;
 	if (!rc && !end)
 		c->resume_offset = bus_history_offset(h);
 	c->from_first = !rc && (bus_history_from_first(h) || (resume && c->from_first));
 	/* what was taken before a failure is taken */
-	late = c->ledger ? settle(c, rc ? NULL : err) : BUS_OK;
+	late = settle(c, rc ? NULL : err);
 	bus_history_close(h);
-	if (!rc && !late && c->options->since_us && !resume && from_us > 1 && first_offset > 0)
-		late = tell_cut(c, first_offset, err);
 	return rc ? rc : late;
 }
 
-enum bus_code bus_consumer_fill(struct bus_consumer *c, struct bus_err *err)
+/* The history was read to its end, or cannot be read. */
+static enum bus_code finish(struct bus_consumer *c, struct bus_err *err)
 {
-	bool whole = false;
-	int64_t from_us;
 	enum bus_code rc;
 
-	rc = bus_ledger_behind(c->ledger, &from_us, err);
-	if (rc == BUS_E_NO) {
-		c->behind = false;
-		return BUS_OK;
-	}
-	if (!rc && c->resume_offset < 0)
-		c->lost_some = false;
-	if (!rc)
-		rc = read_history(c, from_us, &whole, err);
-	if (rc == BUS_E_CONFIG) {
-		bus_say(&c->options->say,
-			"the history cannot be read, so nothing that is missing can be fetched: %s",
-			err->text);
-		whole = true;
-		from_us = 1;
-		rc = BUS_OK;
-	}
-	if (rc || !whole)
-		return rc;
-	c->resume_offset = -1;
-	/* What was not found so close may be further back. */
-	if (c->lost_some && from_us > 1) {
-		rc = bus_consumer_set_behind(c, 1, err);
-		return rc ? rc : bus_ledger_commit(c->ledger, err);
-	}
 	rc = c->from_first ? bus_ledger_set_whole(c->ledger, NULL, err) : BUS_OK;
 	if (!rc)
 		rc = bus_ledger_set_behind(c->ledger, 0, err);
 	c->behind = rc != BUS_OK;
 	if (!rc)
 		rc = bus_consumer_tell_missing(c, err);
+	return rc ? rc : bus_ledger_commit(c->ledger, err);
+}
+
+enum bus_code bus_consumer_fill(struct bus_consumer *c, struct bus_err *err)
+{
+	enum bus_code rc, history_rc = BUS_OK;
+	bool whole = false, any = false;
+	int64_t from_us;
+
+	rc = bus_ledger_behind(c->ledger, &from_us, err);
+	if (rc == BUS_E_NO) {
+		c->behind = false;
+		return BUS_OK;
+	}
 	if (!rc)
-		rc = bus_ledger_commit(c->ledger, err);
-	return rc;
+		rc = read_history(c, from_us, &whole, &history_rc, err);
+	if (history_rc == BUS_E_CONFIG) {
+		bus_say(&c->options->say,
+			"the history cannot be read, so nothing that is missing can be fetched: %s",
+			err->text);
+		return finish(c, err);
+	}
+	if (rc || !whole)
+		return rc;
+	c->resume_offset = -1;
+	/* What was not found so close may be further back. */
+	if (from_us > 1 && c->untold)
+		rc = bus_consumer_any_untold(c, &any, err);
+	if (!rc && any)
+		rc = bus_consumer_set_behind(c, 1, err);
+	if (!rc && any)
+		return bus_ledger_commit(c->ledger, err);
+	return rc ? rc : finish(c, err);
 }

@@ -60,12 +60,23 @@ enum bus_code bus_consumer_set_behind(struct bus_consumer *c, int64_t from_us, s
 	return rc;
 }
 
-/* The history is read once for an event; what it did not bring then, it does not have. */
-static bool may_heal(struct bus_consumer *c, const struct bus_belief *belief)
+/*
+ * For one event the history is read from close before the hole, and once more from
+ * its start; what it did not bring then, it does not have.
+ */
+static bool may_heal(struct bus_consumer *c, const struct bus_belief *belief, int64_t *from_us)
 {
-	if (c->options->no_heal || bus_hash_equal(&c->filled, &belief->leaf))
+	if (c->options->no_heal)
 		return false;
-	c->filled = belief->leaf;
+	if (!bus_hash_equal(&c->filled, &belief->leaf)) {
+		c->filled = belief->leaf;
+		c->filled_from_start = false;
+		return true;
+	}
+	if (c->filled_from_start)
+		return false;
+	c->filled_from_start = true;
+	*from_us = 1;
 	return true;
 }
 
@@ -98,7 +109,6 @@ static enum bus_code lose(struct bus_consumer *c, const struct place *place, uin
 	const struct bus_ledger_range range = { place->source, place->type,
 						place->position.last + 1, last, false };
 
-	c->lost_some = true;
 	c->untold = true;
 	return bus_ledger_lose(c->ledger, &range, err);
 }
@@ -111,18 +121,21 @@ static enum bus_code close_gap(struct bus_consumer *c, const struct place *place
 			       const struct bus_belief *belief, enum bus_consumer_from from,
 			       struct bus_err *err)
 {
+	int64_t from_us;
+
 	if (!place->known || last <= place->position.last)
 		return BUS_OK;
 	if (from == BUS_FROM_QUEUE) {
-		c->counts->gaps++;
-		bus_say(&c->options->say, "%s: %" PRIu64 "..%" PRIu64 " of type %s did not come%s",
-			place->source, place->position.last + 1, last, place->type,
-			c->options->no_heal ? "" : "; looking for them in the history");
-		if (may_heal(c, belief))
-			return bus_consumer_set_behind(c,
-						       place->position.time_us -
-							       MARGIN_S * 1000000LL,
-						       err);
+		from_us = place->position.time_us - MARGIN_S * 1000000LL;
+		if (!bus_hash_equal(&c->filled, &belief->leaf)) {
+			c->counts->gaps++;
+			bus_say(&c->options->say,
+				"%s: %" PRIu64 "..%" PRIu64 " of type %s did not come%s",
+				place->source, place->position.last + 1, last, place->type,
+				c->options->no_heal ? "" : "; looking for them in the history");
+		}
+		if (may_heal(c, belief, &from_us))
+			return bus_consumer_set_behind(c, from_us, err);
 	}
 	return lose(c, place, last, err);
 }
@@ -167,7 +180,9 @@ enum bus_code bus_consumer_pass(struct bus_consumer *c, const struct bus_belief 
 {
 	const struct bus_event *ev = belief->event;
 	const int64_t time_us = time_of(ev), now_us = bus_time_now();
-	const struct bus_ledger_position here = { ev->typesequence, time_us, true };
+	/* what is said to happen in the future is not where the history is to be read from */
+	const struct bus_ledger_position here = { ev->typesequence,
+						  time_us < now_us ? time_us : now_us, true };
 	struct bus_ledger_position position;
 	enum bus_code rc = BUS_OK;
 
@@ -179,10 +194,8 @@ enum bus_code bus_consumer_pass(struct bus_consumer *c, const struct bus_belief 
 	if (time_us > c->counts->newest_us)
 		c->counts->newest_us = time_us;
 	c->counts->taken_us = now_us;
-	/* what is said to happen in the future must not hush us until then */
-	return rc ? rc
-		  : bus_ledger_hear(c->ledger, ev->source, time_us < now_us ? time_us : now_us,
-				    err);
+	/* nor must it hush us until then */
+	return rc ? rc : bus_ledger_hear(c->ledger, ev->source, here.time_us, err);
 }
 
 /* -- checkpoints -- */
@@ -253,13 +266,35 @@ static enum bus_code tell_range(void *arg, const struct bus_ledger_range *range,
 	return BUS_OK;
 }
 
+static enum bus_code find_untold(void *arg, const struct bus_ledger_range *range,
+				 struct bus_err *err)
+{
+	bool *any = arg;
+
+	(void)err;
+	*any = *any || !range->reported;
+	return BUS_OK;
+}
+
+enum bus_code bus_consumer_any_untold(struct bus_consumer *c, bool *ret, struct bus_err *err)
+{
+	*ret = false;
+	return bus_ledger_missing(c->ledger, find_untold, ret, err);
+}
+
 enum bus_code bus_consumer_tell_missing(struct bus_consumer *c, struct bus_err *err)
 {
+	const unsigned long long before = c->counts->missing;
 	enum bus_code rc;
 
 	if (!c->untold || c->behind)
 		return BUS_OK;
 	rc = bus_ledger_missing(c->ledger, tell_range, c, err);
+	if (!rc && c->counts->missing > before && c->unbelieved)
+		bus_say(&c->options->say,
+			"%llu messages of the history are not believed, the first: %s",
+			c->unbelieved, c->unbelieved_why);
+	c->unbelieved = 0;
 	if (!rc)
 		rc = bus_ledger_reported(c->ledger, err);
 	c->untold = rc != BUS_OK;

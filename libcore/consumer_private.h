@@ -41,11 +41,14 @@ struct bus_consumer {
 	struct bus_metrics *metrics; /* NULL: no file asked for */
 	int64_t watched_us;	     /* when options->watch was called last */
 
-	bool behind;		  /* the history is to be read before the queue */
-	int64_t resume_offset;	  /* in the history, where it was left; -1: none */
-	bool from_first;	  /* it is read from its very first message on */
-	struct bus_hash filled;	  /* for this event the history was read already */
-	bool lost_some;		  /* something was missing in the history that is being read */
+	bool behind;		       /* the history is to be read before the queue */
+	int64_t resume_offset;	       /* in the history, where it was left; -1: none */
+	bool from_first;	       /* it is read from its very first message on */
+	struct bus_hash filled;	       /* for this event the history was read already, ... */
+	bool filled_from_start;	       /* ... all of it */
+	unsigned long long unbelieved; /* messages of the history; why the first was not: */
+	char unbelieved_why[200];
+	bool told_cut;		  /* whether the history reaches back to --since was looked at */
 	bool untold;		  /* something is missing that the user was not told */
 	int64_t silence_us;	  /* when we looked for silent logs last */
 	struct bus_bindings hush; /* silent logs of which the user knows */
@@ -92,6 +95,8 @@ enum bus_code bus_consumer_pass(struct bus_consumer *c, const struct bus_belief 
 				struct bus_err *err);
 /* Tells of what is missing and was not told before. */
 enum bus_code bus_consumer_tell_missing(struct bus_consumer *c, struct bus_err *err);
+/* Is there anything of the kind? */
+enum bus_code bus_consumer_any_untold(struct bus_consumer *c, bool *ret, struct bus_err *err);
 /* Now and then, when the queue is empty: logs that break their promise. */
 enum bus_code bus_consumer_look_for_silence(struct bus_consumer *c, struct bus_err *err);
 /* The history is to be read from this time on, or from an earlier one if that was said before. */

@@ -230,6 +230,8 @@ static enum bus_code learn_queue(struct bus_consumer *c, struct bus_err *err)
 		 c->options->queue);
 	rc = bus_ledger_open(&c->ledger, c->conf->state_directory, c->queue, true, err);
 	if (!rc)
+		rc = bus_ledger_lock(c->ledger, err);
+	if (!rc)
 		rc = bus_ledger_patterns(c->ledger, false, remember, &before, err);
 	if (!rc)
 		rc = bus_ledger_patterns(c->ledger, true, remember, &dropped, err);

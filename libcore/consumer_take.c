@@ -2,6 +2,8 @@
 
 #include "consumer_private.h"
 
+#include <stdio.h>
+
 #include "backoff.h"
 #include "topic.h"
 
@@ -39,6 +41,15 @@ enum bus_code bus_consumer_park(struct bus_consumer *c, const struct bus_message
 }
 
 /* In the history it is nobody's to park: the queue's own copy is. */
+static void note_unbelieved(struct bus_consumer *c, enum bus_code why, const char *text)
+{
+	if (why == BUS_E_EQUIVOCATION)
+		bus_say(&c->options->say, "%s: %s; in the history", bus_code_info[why].name, text);
+	if (!c->unbelieved++)
+		snprintf(c->unbelieved_why, sizeof(c->unbelieved_why), "%s: %s",
+			 bus_code_info[why].name, text);
+}
+
 static enum bus_code disbelieve(struct bus_consumer *c, const struct bus_message *m,
 				enum bus_consumer_from from, enum bus_code why, const char *text,
 				struct bus_err *err)
@@ -46,8 +57,10 @@ static enum bus_code disbelieve(struct bus_consumer *c, const struct bus_message
 	const char *reason = bus_code_info[why].name;
 	enum bus_code rc;
 
-	if (from == BUS_FROM_HISTORY)
+	if (from == BUS_FROM_HISTORY) {
+		note_unbelieved(c, why, text);
 		return BUS_OK;
+	}
 	bus_say(&c->options->say, "not believed, parked: %s: %s (message %s, key %s)", reason, text,
 		m->message_id ? m->message_id : "without id", m->routing_key);
 	rc = bus_consumer_park(c, m, reason, text, NULL, 0, err);

@@ -2,9 +2,12 @@
 
 #include "ledger_private.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "db.h"
 
@@ -76,7 +79,7 @@ static const char *const sql_of[L_COUNT] = {
 	[L_PATTERN] = "INSERT OR REPLACE INTO binding VALUES (?1, ?2)",
 	[L_PATTERNS] = "SELECT pattern FROM binding WHERE dropped = ?1 ORDER BY pattern",
 	[L_GET] = "SELECT value FROM meta WHERE name = ?1",
-	[L_SET] = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
+	[L_STORE] = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
 	[L_UNSET] = "DELETE FROM meta WHERE name = ?1",
 
 	[L_POSITION] = "SELECT last, time_us, had FROM position WHERE log = " LOG " AND type = ?2",
@@ -187,6 +190,7 @@ enum bus_code bus_ledger_open(struct bus_ledger **ret, const char *state_directo
 		free(ledger);
 		return bus_fail(err, BUS_E_NOMEM, "ledger: out of memory");
 	}
+	ledger->lock_fd = -1;
 	rc = bus_db_open(&ledger->db, ledger->path, &schema, create, WAIT_MS, err);
 	if (rc)
 		bus_ledger_close(ledger);
@@ -204,6 +208,8 @@ void bus_ledger_close(struct bus_ledger *ledger)
 	for (i = 0; i < L_COUNT; i++)
 		sqlite3_finalize(ledger->stmt[i]);
 	sqlite3_close(ledger->db);
+	if (ledger->lock_fd >= 0)
+		close(ledger->lock_fd);
 	free(ledger->path);
 	free(ledger);
 }
@@ -214,6 +220,32 @@ enum bus_code bus_ledger_commit(struct bus_ledger *ledger, struct bus_err *err)
 		return BUS_OK;
 	return sqlite3_exec(ledger->db, "COMMIT", NULL, NULL, NULL) ? bus_ledger_fail(ledger, err)
 								    : BUS_OK;
+}
+
+enum bus_code bus_ledger_lock(struct bus_ledger *ledger, struct bus_err *err)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char *path;
+	enum bus_code rc = BUS_OK;
+	int fd;
+
+	if (asprintf(&path, "%s.lock", ledger->path) < 0)
+		return bus_fail(err, BUS_E_NOMEM, "ledger: out of memory");
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		rc = bus_fail(err, BUS_E_CONFIG, "ledger: cannot make %s: %s", path,
+			      strerror(errno));
+	/* not of the process but of the open file: SQLite closes descriptors as it likes */
+	else if (fcntl(fd, F_OFD_SETLK, &lock) != 0)
+		rc = bus_fail(err, BUS_E_HELD,
+			      "ledger: another `debmsg consume` works on %s; only one may",
+			      ledger->path);
+	if (!rc)
+		ledger->lock_fd = fd;
+	else if (fd >= 0)
+		close(fd);
+	free(path);
+	return rc;
 }
 
 const char *bus_ledger_path(const struct bus_ledger *ledger)
@@ -320,7 +352,7 @@ static enum bus_code set(struct bus_ledger *ledger, const char *name, int64_t va
 
 	if (rc)
 		return rc;
-	stmt = bus_ledger_statement(ledger, L_SET, &rc, err);
+	stmt = bus_ledger_statement(ledger, L_STORE, &rc, err);
 	if (rc)
 		return rc;
 	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);

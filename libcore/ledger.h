@@ -28,6 +28,8 @@ enum bus_code bus_ledger_open(struct bus_ledger **ret, const char *state_directo
 			      const char *queue, bool create, struct bus_err *err);
 void bus_ledger_close(struct bus_ledger *ledger); /* what is not committed is forgotten */
 enum bus_code bus_ledger_commit(struct bus_ledger *ledger, struct bus_err *err);
+/* Only one consumer may work on it; BUS_E_HELD: another does.  Until the ledger is closed. */
+enum bus_code bus_ledger_lock(struct bus_ledger *ledger, struct bus_err *err);
 const char *bus_ledger_path(const struct bus_ledger *ledger);
 
 /* -- events that were had -- */

@@ -18,7 +18,7 @@ enum bus_ledger_statement {
 	L_PATTERN,
 	L_PATTERNS,
 	L_GET,
-	L_SET,
+	L_STORE,
 	L_UNSET,
 	/* ledger_position.c */
 	L_POSITION,
@@ -52,6 +52,7 @@ enum bus_ledger_statement {
 struct bus_ledger {
 	sqlite3 *db;
 	char *path;
+	int lock_fd;		     /* -1: not locked */
 	sqlite3_stmt *stmt[L_COUNT]; /* prepared when first used */
 };
 

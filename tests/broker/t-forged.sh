@@ -382,7 +382,7 @@ evidence=$(sed -n "s,^$origin: both checkpoints are kept in ,,p" "$work/audit")
 debmsg export | jq -r '.proof // empty' >"$work/notes"
 # Two checkpoints of the log, each as it came: what is in the file is in some proofs.
 [ "$(grep -cx "$origin" "$evidence")" -eq 2 ] || fail "not two checkpoints: $(cat "$evidence")"
-[ "$(sed -n '/^[0-9]*$/{n;p}' "$evidence" | sort -u | wc -l)" -eq 2 ] || fail "not two roots: $(cat "$evidence")"
+[ "$(sed -n '/^[0-9][0-9]*$/{n;p}' "$evidence" | sort -u | wc -l)" -eq 2 ] || fail "not two roots: $(cat "$evidence")"
 grep -vxFf "$work/notes" "$evidence" >"$work/strange" && fail "nobody sent this: $(cat "$work/strange")"
 cp "$evidence" "$work/evidence"
 expect_status 1 debmsg audit --log "$origin" >"$work/audit"

@@ -173,3 +173,15 @@ debmsg publish --service planet --type post.add --subject p --time "$(date -u -d
 debmsg relay --once
 consume quiet
 says 'demo.example/planet/.*nothing was heard of this log'
+
+note "only one may work on a queue"
+debmsg consume --queue quiet >"$work/first" 2>&1 &
+first=$!
+works() {
+	"$RABBITMQCTL" -q list_consumers -p "$vhost" --no-table-headers queue_name | grep -qx consumer.quiet
+}
+await 30 works || fail "it does not consume: $(cat "$work/first")"
+ends 75 debmsg consume --queue quiet --idle-exit 1
+grep -q 'another .debmsg consume. works on' "$work/stderr" || fail "the second says: $(cat "$work/stderr")"
+kill "$first"
+wait "$first" || fail "the first ended with $?"

@@ -72,22 +72,32 @@ has_printed_all() {
 	python_ids "$1" | awk '!seen[$0]++' | cmp -s "$work/ids" -
 }
 
-note "nasty subjects, in order, once; and something that pika cannot read"
+# forge MESSAGE-ID OPTION…: the body is stdin
+forge() {
+	"$builddir/tests/broker/forge" --port "$DEBMSG_AMQP_PORT" --vhost "$vhost" --user wiki \
+		--password-file "$secrets/wiki.password" --message-id "$@" >"$work/answer" || fail "forge: $(cat "$work/answer")"
+}
+
+note "nasty subjects, in order, once; a repeat; and something that pika cannot read"
 python_configuration nasty 'org.debian.*.wiki.#'
 : >"$work/ids"
 debmsg consume --queue nasty --bind wiki --idle-exit 1
 debmsg consume --queue actor --bind wiki --idle-exit 1
 put 40 0
 send
-"$builddir/tests/broker/forge" --port "$DEBMSG_AMQP_PORT" --vhost "$vhost" --user wiki \
-	--password-file "$secrets/wiki.password" --message-id forged-date --proof-type date \
-	--key org.debian.dev.wiki.page.edit.Hello <"$work/ids" >"$work/answer" || fail "forge: $(cat "$work/answer")"
+forge forged-date --proof-type date --key org.debian.dev.wiki.page.edit.Hello <"$work/ids"
+debmsg export wiki >"$work/export"
+"$srcdir/tests/broker/tamper.py" nothing "$work/message" <"$work/export"
+forge repeated --key "$(cat "$work/message.key")" --proof "$work/message.proof" <"$work/message.body"
 put 1 40
 send
 python_until nasty has_printed_all nasty || fail "printed: $(python_ids nasty | diff "$work/ids" -)"
 [ ! -s "$work/nasty.log" ] || fail "it said: $(cat "$work/nasty.log")"
-debmsg parked list --json | jq -r '"\(.message_id) \(.reason) \(.queue)"' >"$work/parked"
-grep -qx 'forged-date unsigned consumer.nasty' "$work/parked" || fail "parked: $(cat "$work/parked")"
+date_is_parked() {
+	debmsg parked list --json | jq -r '"\(.message_id) \(.reason) \(.queue)"' >"$work/parked"
+	grep -qx 'forged-date unsigned consumer.nasty' "$work/parked"
+}
+await 30 date_is_parked || fail "parked: $(cat "$work/parked")"
 
 note "an action in its database is done once, though it is killed in the middle, and again"
 sed 's/^    print(json.dumps(event), flush=True)$/    db.execute("INSERT INTO done VALUES (?)", (event["id"],))/' \
