@@ -113,14 +113,19 @@ enum bus_code bus_consumer_fill(struct bus_consumer *c, struct bus_err *err)
 	if (!rc)
 		rc = read_history(c, from_us, &whole, &history_rc, err);
 	if (history_rc == BUS_E_CONFIG) {
-		bus_say(&c->options->say,
-			"the history cannot be read, so nothing that is missing can be fetched: %s",
-			err->text);
+		if (!c->told_unreadable)
+			bus_say(&c->options->say,
+				"the history cannot be read, so nothing that is missing can be "
+				"fetched: %s",
+				err->text);
+		c->told_unreadable = true;
+		c->filled_from_start = true; /* to try again would be of no use */
 		return finish(c, err);
 	}
 	if (rc || !whole)
 		return rc;
 	c->resume_offset = -1;
+	c->told_unreadable = false;
 	/* What was not found so close may be further back. */
 	if (from_us > 1 && c->untold)
 		rc = bus_consumer_any_untold(c, &any, err);

@@ -261,8 +261,9 @@ static enum bus_code tell_range(void *arg, const struct bus_ledger_range *range,
 	bus_say(&c->options->say,
 		"%s: missing: %" PRIu64 "..%" PRIu64 " of type %s (its typesequence); %s",
 		range->source, range->first, range->last, range->type,
-		c->options->no_heal ? "not looked for (--no-heal)"
-				    : "the history does not have them");
+		c->options->no_heal  ? "not looked for (--no-heal)"
+		: c->told_unreadable ? "the history cannot be read"
+				     : "the history does not have them");
 	return BUS_OK;
 }
 

@@ -46,6 +46,7 @@ struct bus_consumer {
 	bool from_first;	       /* it is read from its very first message on */
 	struct bus_hash filled;	       /* for this event the history was read already, ... */
 	bool filled_from_start;	       /* ... all of it */
+	bool told_unreadable;	       /* the user knows that the history cannot be read */
 	unsigned long long unbelieved; /* messages of the history; why the first was not: */
 	char unbelieved_why[200];
 	bool told_cut;		  /* whether the history reaches back to --since was looked at */
