@@ -37,10 +37,9 @@ static const char help[] =
 
 enum { JOBS_MAX = 64, TRIES = 10, YEAR_S = 86400 * 365 };
 
-enum format { FORMAT_JSON, FORMAT_LINE, FORMAT_EXPORT };
-
 struct consume {
-	enum format format;
+	enum cli_format format;
+	bool colours;
 	struct bus_bindings bind;
 	unsigned long long limit, idle, jobs, timeout, tries;
 	int64_t since_us;
@@ -54,17 +53,7 @@ static enum bus_code print(void *arg, const struct bus_belief *belief, const str
 {
 	const struct consume *c = arg;
 
-	switch (c->format) {
-	case FORMAT_LINE:
-		cli_print_line(stdout, belief);
-		return BUS_OK;
-	case FORMAT_EXPORT:
-		return cli_print_export(stdout, m, err);
-	case FORMAT_JSON:
-		cli_print_json(stdout, m);
-		break;
-	}
-	return BUS_OK;
+	return cli_print(stdout, c->format, c->colours, belief, m, err);
 }
 
 static enum bus_code flush(void *arg, struct bus_err *err)
@@ -78,20 +67,6 @@ static enum bus_code flush(void *arg, struct bus_err *err)
 			"cannot write to standard output: %s; nothing of it is "
 			"acknowledged",
 			strerror(errno));
-}
-
-static bool parse_format(enum format *ret, const char *text)
-{
-	static const char *const names[] = { "json", "line", "export" };
-	int i;
-
-	for (i = 0; i < 3; i++)
-		if (strcmp(text, names[i]) == 0) {
-			*ret = (enum format)i;
-			return true;
-		}
-	cli_usage("--format %s: there are json, line and export", text);
-	return false;
 }
 
 static void show(void *arg, const struct bus_consumer_counts *counts)
@@ -108,18 +83,6 @@ static bool check_range(const char *option, unsigned long long value, unsigned l
 		return true;
 	cli_usage("%s: more than %llu", option, max);
 	return false;
-}
-
-/* --exec takes the rest of the command line. */
-static bool parse_exec(struct consume *c, int argc, char **argv)
-{
-	if (optarg != argv[optind - 1]) {
-		cli_usage("--exec: the command is a word of its own, behind a blank");
-		return false;
-	}
-	c->exec = argv + optind - 1;
-	optind = argc;
-	return true;
 }
 
 static bool check_options(const struct consume *c, int argc)
@@ -145,7 +108,6 @@ static bool parse_options(struct consume *c, int argc, char **argv)
 						 { "since", required_argument, NULL, 's' },
 						 { "json", no_argument, NULL, 'j' },
 						 { "format", required_argument, NULL, 'f' },
-						 { "exec", required_argument, NULL, 'x' },
 						 { "jobs", required_argument, NULL, 'J' },
 						 { "timeout", required_argument, NULL, 't' },
 						 { "tries", required_argument, NULL, 'r' },
@@ -156,10 +118,11 @@ static bool parse_options(struct consume *c, int argc, char **argv)
 						 { "config", required_argument, NULL, 'c' },
 						 { "help", no_argument, NULL, 'h' },
 						 { 0 } };
-	bool ok = true;
+	bool ok;
 	int opt;
 
-	while (ok && !c->exec && (opt = cli_option(argc, argv, ":c:h", options)) != -1) {
+	c->exec = cli_exec(&argc, argv, &ok);
+	while (ok && (opt = cli_option(argc, argv, ":c:h", options)) != -1) {
 		switch (opt) {
 		case 'q':
 			c->queue = optarg;
@@ -171,13 +134,10 @@ static bool parse_options(struct consume *c, int argc, char **argv)
 			ok = cli_time(&c->since_us, "--since", optarg);
 			break;
 		case 'j':
-			c->format = FORMAT_JSON;
+			c->format = CLI_JSON;
 			break;
 		case 'f':
-			ok = parse_format(&c->format, optarg);
-			break;
-		case 'x':
-			ok = parse_exec(c, argc, argv);
+			ok = cli_format(&c->format, optarg);
 			break;
 		case 'J':
 			ok = cli_number(&c->jobs, "--jobs", optarg);
@@ -256,6 +216,7 @@ static enum bus_code consume(struct consume *c, struct bus_err *err)
 	rc = cli_conf(&conf, err);
 	if (rc)
 		return rc;
+	c->colours = cli_colours(STDOUT_FILENO);
 	c->show_progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && !c->exec;
 	options.stop_fd = cli_stop_fd();
 	rc = bus_consumer_run(conf, &options, &counts, err);
@@ -268,7 +229,7 @@ static enum bus_code consume(struct consume *c, struct bus_err *err)
 
 static int run(int argc, char **argv)
 {
-	struct consume c = { .format = FORMAT_JSON, .jobs = 1, .tries = TRIES };
+	struct consume c = { .format = CLI_JSON, .jobs = 1, .tries = TRIES };
 	struct bus_err err = { BUS_OK, "" };
 	int status = EX_USAGE;
 	enum bus_code rc;
