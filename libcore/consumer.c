@@ -78,7 +78,8 @@ static enum bus_code handle_message(struct bus_consumer *c, struct bus_broker_ev
 	enum bus_code rc;
 
 	c->last_us = bus_time_mono();
-	if (bus_consumer_limit_reached(c)) /* goes back to the queue when we leave */
+	/* goes back to the queue when we leave, or is there when the history was read */
+	if (c->behind || bus_consumer_limit_reached(c))
 		return BUS_OK;
 	rc = bus_consumer_take(c, ev->message, BUS_FROM_QUEUE, err);
 	if (rc || c->behind)
@@ -219,8 +220,14 @@ static enum bus_code proceed(struct bus_consumer *c, bool *ret_end, struct bus_e
 {
 	enum bus_code rc = BUS_OK;
 
-	if (c->jobs && bus_consumer_is_full(c) && !c->counts->jobs.failed)
-		return make_room(c, ret_end, err);
+	if (c->jobs && bus_consumer_is_full(c)) {
+		if (!c->counts->jobs.failed)
+			return make_room(c, ret_end, err);
+		/* what is to be parked makes room, also where the history is being read */
+		if (!c->broker)
+			rc = bus_consumer_connect(c, err);
+		return rc ? rc : bus_consumer_work(c, err);
+	}
 	if (c->ledger && must_fill(c)) {
 		bus_consumer_disconnect(c);
 		rc = bus_consumer_fill(c, err);
@@ -228,10 +235,10 @@ static enum bus_code proceed(struct bus_consumer *c, bool *ret_end, struct bus_e
 			   (bus_consumer_limit_reached(c) && inbox_is_empty(c));
 		return rc;
 	}
-	if (!c->broker)
+	if (!c->broker) {
 		rc = bus_consumer_connect(c, err);
-	if (!rc && bus_consumer_is_full(c))
-		rc = bus_consumer_work(c, err); /* what is to be parked makes room */
+		c->last_us = bus_time_mono(); /* before, no message could come */
+	}
 	if (rc || must_fill(c))
 		return rc;
 	rc = consume(c, ret_end, err);

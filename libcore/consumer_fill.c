@@ -54,12 +54,27 @@ static void tell_cut(struct bus_consumer *c, const struct bus_history *h)
 	c->told_cut = c->told_cut || bus_history_offset(h) >= 0;
 }
 
+/*
+ * Where it was left there is nothing now, or something else: the stream was made
+ * anew, and past its end a reader would wait for ever, or it was cut meanwhile.
+ */
+static enum bus_code start_again(struct bus_consumer *c, struct bus_err *err)
+{
+	bus_say(&c->options->say,
+		"the history was cut, or its stream %s made anew, while it was read: reading what "
+		"there is from its start",
+		bus_stream);
+	return bus_consumer_set_behind(c, 1, err);
+}
+
 /* *history_rc: how reading itself went; what is returned may also be trouble of our own. */
 static enum bus_code read_history(struct bus_consumer *c, int64_t from_us, bool *ret_whole,
 				  enum bus_code *history_rc, struct bus_err *err)
 {
 	const bool resume = c->resume_offset >= 0;
+	const int64_t resume_offset = c->resume_offset;
 	struct bus_history *h = NULL;
+	int64_t first_offset = -1;
 	enum bus_code rc, late;
 	bool end = false;
 
@@ -69,40 +84,67 @@ static enum bus_code read_history(struct bus_consumer *c, int64_t from_us, bool 
 							  : BUS_STREAM_FIRST,
 					    resume ? c->resume_offset : from_us,
 					    "debmsg consume: history", err);
-	while (!rc && !end && !bus_consumer_limit_reached(c) && !bus_consumer_is_full(c) &&
-	       !bus_consumer_pause(c, 0)) {
+	while (!rc && !end && !c->is_too_near && !bus_consumer_limit_reached(c) &&
+	       !bus_consumer_is_full(c) && !bus_consumer_pause(c, 0)) {
 		rc = take_next(c, h, &end, history_rc, err);
+		if (first_offset < 0)
+			first_offset = rc ? -1 : bus_history_offset(h);
 		if (!rc && !resume)
 			tell_cut(c, h);
 	}
 	*ret_whole = !rc && end;
-	if (!rc && !end)
+	if (!rc && !end && first_offset >= 0)
 		c->resume_offset = bus_history_offset(h);
 	c->from_first = !rc && (bus_history_from_first(h) || (resume && c->from_first));
 	/* what was taken before a failure is taken */
 	late = settle(c, rc ? NULL : err);
 	bus_history_close(h);
+	if (!rc && !late && resume && first_offset != resume_offset && (end || first_offset >= 0)) {
+		*ret_whole = false;
+		late = start_again(c, err);
+	}
 	return rc ? rc : late;
 }
 
-/* The history was read to its end, or cannot be read. */
-static enum bus_code finish(struct bus_consumer *c, struct bus_err *err)
+/* It was read to its end. */
+static enum bus_code have_all(struct bus_consumer *c, struct bus_err *err)
 {
-	enum bus_code rc;
+	enum bus_code rc = c->from_first ? bus_ledger_set_whole(c->ledger, NULL, err) : BUS_OK;
 
-	rc = c->from_first ? bus_ledger_set_whole(c->ledger, NULL, err) : BUS_OK;
+	c->resume_offset = -1;
+	c->told_unreadable = false;
+	c->filled_from_start = !c->is_near;
+	/* where each type stands is known: what comes after that is ours, whenever it happened */
+	if (!rc)
+		rc = bus_ledger_settle(c->ledger, err);
 	if (!rc)
 		rc = bus_ledger_set_behind(c->ledger, 0, err);
 	c->behind = rc != BUS_OK;
-	if (!rc)
-		rc = bus_consumer_tell_missing(c, err);
+	return rc ? rc : bus_consumer_tell_missing(c, err);
+}
+
+/* The ledger goes on to say that it is needed: the next run tries again. */
+static enum bus_code do_without(struct bus_consumer *c, struct bus_err *err)
+{
+	enum bus_code rc;
+
+	if (!c->told_unreadable)
+		bus_say(&c->options->say,
+			"the history cannot be read, so nothing that is missing can be fetched "
+			"before the next start: %s",
+			err->text);
+	c->told_unreadable = true;
+	c->resume_offset = -1;
+	c->filled_from_start = true;
+	c->behind = false;
+	rc = bus_consumer_tell_missing(c, err);
 	return rc ? rc : bus_ledger_commit(c->ledger, err);
 }
 
 enum bus_code bus_consumer_fill(struct bus_consumer *c, struct bus_err *err)
 {
 	enum bus_code rc, history_rc = BUS_OK;
-	bool whole = false, any = false;
+	bool whole = false;
 	int64_t from_us;
 
 	rc = bus_ledger_behind(c->ledger, &from_us, err);
@@ -110,28 +152,15 @@ enum bus_code bus_consumer_fill(struct bus_consumer *c, struct bus_err *err)
 		c->behind = false;
 		return BUS_OK;
 	}
+	c->is_near = from_us > 1;
+	c->is_too_near = false;
 	if (!rc)
 		rc = read_history(c, from_us, &whole, &history_rc, err);
-	if (history_rc == BUS_E_CONFIG) {
-		if (!c->told_unreadable)
-			bus_say(&c->options->say,
-				"the history cannot be read, so nothing that is missing can be "
-				"fetched: %s",
-				err->text);
-		c->told_unreadable = true;
-		c->filled_from_start = true; /* to try again would be of no use */
-		return finish(c, err);
-	}
-	if (rc || !whole)
-		return rc;
-	c->resume_offset = -1;
-	c->told_unreadable = false;
-	/* What was not found so close may be further back. */
-	if (from_us > 1 && c->untold)
-		rc = bus_consumer_any_untold(c, &any, err);
-	if (!rc && any)
+	if (history_rc == BUS_E_CONFIG)
+		return do_without(c, err);
+	if (!rc && c->is_too_near) /* what was not found so close may be further back */
 		rc = bus_consumer_set_behind(c, 1, err);
-	if (!rc && any)
-		return bus_ledger_commit(c->ledger, err);
-	return rc ? rc : finish(c, err);
+	else if (!rc && whole)
+		rc = have_all(c, err);
+	return rc ? rc : bus_ledger_commit(c->ledger, err);
 }

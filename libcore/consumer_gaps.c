@@ -60,24 +60,27 @@ enum bus_code bus_consumer_set_behind(struct bus_consumer *c, int64_t from_us, s
 	return rc;
 }
 
+bool bus_consumer_must_look_back(const struct bus_consumer *c, enum bus_consumer_from from)
+{
+	return from == BUS_FROM_QUEUE ? c->behind : c->is_too_near;
+}
+
 /*
- * For one event the history is read from close before the hole, and once more from
- * its start; what it did not bring then, it does not have.
+ * The history is read once for an event: from a time on, and if that has not
+ * brought even the event itself (services' clocks may be wrong by any amount),
+ * from its start.  What it did not bring then, it does not have.  BUS_E_NO: so.
  */
-static bool may_heal(struct bus_consumer *c, const struct bus_belief *belief, int64_t *from_us)
+static enum bus_code heal(struct bus_consumer *c, const struct bus_belief *belief, int64_t from_us,
+			  struct bus_err *err)
 {
 	if (c->options->no_heal)
-		return false;
+		return BUS_E_NO;
 	if (!bus_hash_equal(&c->filled, &belief->leaf)) {
 		c->filled = belief->leaf;
 		c->filled_from_start = false;
-		return true;
+		return bus_consumer_set_behind(c, from_us, err);
 	}
-	if (c->filled_from_start)
-		return false;
-	c->filled_from_start = true;
-	*from_us = 1;
-	return true;
+	return c->filled_from_start ? BUS_E_NO : bus_consumer_set_behind(c, 1, err);
 }
 
 /* -- what is missing -- */
@@ -121,12 +124,15 @@ static enum bus_code close_gap(struct bus_consumer *c, const struct place *place
 			       const struct bus_belief *belief, enum bus_consumer_from from,
 			       struct bus_err *err)
 {
-	int64_t from_us;
+	enum bus_code rc;
 
 	if (!place->known || last <= place->position.last)
 		return BUS_OK;
+	if (from == BUS_FROM_HISTORY && c->is_near) {
+		c->is_too_near = true;
+		return BUS_OK;
+	}
 	if (from == BUS_FROM_QUEUE) {
-		from_us = place->position.time_us - MARGIN_S * 1000000LL;
 		if (!bus_hash_equal(&c->filled, &belief->leaf)) {
 			c->counts->gaps++;
 			bus_say(&c->options->say,
@@ -134,8 +140,9 @@ static enum bus_code close_gap(struct bus_consumer *c, const struct place *place
 				place->source, place->position.last + 1, last, place->type,
 				c->options->no_heal ? "" : "; looking for them in the history");
 		}
-		if (may_heal(c, belief, &from_us))
-			return bus_consumer_set_behind(c, from_us, err);
+		rc = heal(c, belief, place->position.time_us - MARGIN_S * 1000000LL, err);
+		if (rc != BUS_E_NO)
+			return rc;
 	}
 	return lose(c, place, last, err);
 }
@@ -163,6 +170,11 @@ enum bus_code bus_consumer_look_before(struct bus_consumer *c, const struct bus_
 			return BUS_OK;
 		start = (struct bus_ledger_position){ ev->typesequence, time_us, false };
 		return bus_ledger_advance(c->ledger, ev->source, ev->type, &start, err);
+	}
+	if (!place.known && from == BUS_FROM_QUEUE) {
+		/* not even a checkpoint of this log was in the recent history */
+		rc = heal(c, belief, 1, err);
+		return rc == BUS_E_NO ? BUS_OK : rc;
 	}
 	if (!place.known)
 		return BUS_OK;
@@ -215,7 +227,7 @@ static enum bus_code check_promise(void *arg, const char *type, uint64_t last, s
 	struct place place;
 	enum bus_code rc;
 
-	if (c->behind && promise->from == BUS_FROM_QUEUE)
+	if (bus_consumer_must_look_back(c, promise->from))
 		return BUS_OK; /* it will be asked again */
 	/* what it says of itself is of the one before */
 	if (!last || strlen(type) > BUS_TYPE_MAX || strcmp(type, ev->type) == 0 ||
@@ -227,7 +239,7 @@ static enum bus_code check_promise(void *arg, const char *type, uint64_t last, s
 	here.was_had = place.known && place.position.was_had;
 	if (here.was_had || promise->from == BUS_FROM_QUEUE || here.time_us >= c->since_us)
 		rc = close_gap(c, &place, last, promise->belief, promise->from, err);
-	if (rc || (c->behind && promise->from == BUS_FROM_QUEUE))
+	if (rc || bus_consumer_must_look_back(c, promise->from))
 		return rc;
 	return bus_ledger_advance(c->ledger, ev->source, type, &here, err);
 }
@@ -242,7 +254,7 @@ enum bus_code bus_consumer_look_at_checkpoint(struct bus_consumer *c,
 	enum bus_code rc = bus_checkpoint_event_types(m->body, m->body_len, check_promise, &promise,
 						      err);
 
-	if (rc || (c->behind && from == BUS_FROM_QUEUE))
+	if (rc || bus_consumer_must_look_back(c, from))
 		return rc;
 	return bus_ledger_set_whole(c->ledger, belief->event->source, err);
 }
@@ -265,22 +277,6 @@ static enum bus_code tell_range(void *arg, const struct bus_ledger_range *range,
 		: c->told_unreadable ? "the history cannot be read"
 				     : "the history does not have them");
 	return BUS_OK;
-}
-
-static enum bus_code find_untold(void *arg, const struct bus_ledger_range *range,
-				 struct bus_err *err)
-{
-	bool *any = arg;
-
-	(void)err;
-	*any = *any || !range->reported;
-	return BUS_OK;
-}
-
-enum bus_code bus_consumer_any_untold(struct bus_consumer *c, bool *ret, struct bus_err *err)
-{
-	*ret = false;
-	return bus_ledger_missing(c->ledger, find_untold, ret, err);
 }
 
 enum bus_code bus_consumer_tell_missing(struct bus_consumer *c, struct bus_err *err)

@@ -44,8 +44,10 @@ struct bus_consumer {
 	bool behind;		       /* the history is to be read before the queue */
 	int64_t resume_offset;	       /* in the history, where it was left; -1: none */
 	bool from_first;	       /* it is read from its very first message on */
+	bool is_near;		       /* it is read from a time on that should do, ... */
+	bool is_too_near;	       /* ... and something is missing there */
 	struct bus_hash filled;	       /* for this event the history was read already, ... */
-	bool filled_from_start;	       /* ... all of it */
+	bool filled_from_start;	       /* ... all of it, or it cannot be read */
 	bool told_unreadable;	       /* the user knows that the history cannot be read */
 	unsigned long long unbelieved; /* messages of the history; why the first was not: */
 	char unbelieved_why[200];
@@ -91,13 +93,13 @@ enum bus_code bus_consumer_look_at_checkpoint(struct bus_consumer *c,
 					      const struct bus_belief *belief,
 					      const struct bus_message *m,
 					      enum bus_consumer_from from, struct bus_err *err);
+/* Did one of the two above find that the history is to be read first, or from further back? */
+bool bus_consumer_must_look_back(const struct bus_consumer *c, enum bus_consumer_from from);
 /* The event was dealt with. */
 enum bus_code bus_consumer_pass(struct bus_consumer *c, const struct bus_belief *belief,
 				struct bus_err *err);
 /* Tells of what is missing and was not told before. */
 enum bus_code bus_consumer_tell_missing(struct bus_consumer *c, struct bus_err *err);
-/* Is there anything of the kind? */
-enum bus_code bus_consumer_any_untold(struct bus_consumer *c, bool *ret, struct bus_err *err);
 /* Now and then, when the queue is empty: logs that break their promise. */
 enum bus_code bus_consumer_look_for_silence(struct bus_consumer *c, struct bus_err *err);
 /* The history is to be read from this time on, or from an earlier one if that was said before. */

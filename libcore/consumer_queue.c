@@ -187,6 +187,11 @@ static enum bus_code begin_at(struct bus_consumer *c, bool is_new, struct bus_er
 	return rc;
 }
 
+static bool is_covered(void *arg, const char *type)
+{
+	return bus_bindings_cover(arg, type);
+}
+
 static enum bus_code learn(struct bus_consumer *c, const struct bus_bindings *before,
 			   const struct bus_bindings *dropped, struct bus_err *err)
 {
@@ -209,6 +214,9 @@ static enum bus_code learn(struct bus_consumer *c, const struct bus_bindings *be
 		return rc;
 	is_earlier = c->options->since_us && c->options->since_us < c->since_us;
 	rc = reconcile(c, before, is_new, &is_added, err);
+	/* what comes while a type is not bound is not missing when it is bound again */
+	if (!rc)
+		rc = bus_ledger_forget_types(c->ledger, is_covered, &c->wanted, err);
 	if (!rc && (is_new || is_added || is_earlier))
 		rc = begin_at(c, is_new, err);
 	if (!rc)
@@ -245,8 +253,12 @@ static enum bus_code learn_queue(struct bus_consumer *c, struct bus_err *err)
 		rc = bus_jobs_open(&c->jobs, c->ledger, c->options->jobs, err);
 	bus_bindings_finish(&before);
 	bus_bindings_finish(&dropped);
-	if (!rc)
+	if (!rc) {
 		tell_finer(c);
+	} else { /* nothing was learned: this was not the first connection yet */
+		bus_ledger_close(c->ledger);
+		c->ledger = NULL;
+	}
 	return rc;
 }
 

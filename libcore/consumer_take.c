@@ -110,9 +110,10 @@ static enum bus_code take_event(struct bus_consumer *c, const struct bus_message
 		rc = bus_consumer_look_at_checkpoint(c, belief, m, from, err);
 	if (rc || (seen == BUS_SEEN_REPEAT && from == BUS_FROM_QUEUE))
 		return rc;
-	if (!(c->behind && from == BUS_FROM_QUEUE))
-		rc = bus_consumer_look_before(c, belief, from, &is_ours, err);
-	if (rc || (c->behind && from == BUS_FROM_QUEUE) || !is_ours)
+	if (bus_consumer_must_look_back(c, from))
+		return BUS_OK;
+	rc = bus_consumer_look_before(c, belief, from, &is_ours, err);
+	if (rc || bus_consumer_must_look_back(c, from) || !is_ours)
 		return rc;
 	/* one that `debmsg parked retry` put into the inbox was had, but out of its turn */
 	return seen == BUS_SEEN_REPEAT ? bus_consumer_pass(c, belief, err)

@@ -84,6 +84,9 @@ static const char *const sql_of[L_COUNT] = {
 
 	[L_POSITION] = "SELECT last, time_us, had FROM position WHERE log = " LOG " AND type = ?2",
 	[L_ADVANCE] = "INSERT OR REPLACE INTO position VALUES (" LOG ", ?2, ?3, ?4, ?5)",
+	[L_SETTLE] = "UPDATE position SET had = 1 WHERE had = 0",
+	[L_NEXT_TYPE] = "SELECT min(type) FROM position WHERE type > ?1",
+	[L_FORGET_TYPE] = "DELETE FROM position WHERE type = ?1",
 	[L_LOSE] = "INSERT OR REPLACE INTO missing VALUES (" LOG ", ?2, ?3, ?4, ?5)",
 	[L_MISSING_OF] = ("SELECT first, last, reported FROM missing"
 			  " WHERE log = " LOG " AND type = ?2 AND first <= ?3 AND last >= ?3"),

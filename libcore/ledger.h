@@ -66,6 +66,12 @@ enum bus_code bus_ledger_position(struct bus_ledger *ledger, const char *source,
 				  struct bus_ledger_position *ret, struct bus_err *err);
 enum bus_code bus_ledger_advance(struct bus_ledger *ledger, const char *source, const char *type,
 				 const struct bus_ledger_position *position, struct bus_err *err);
+/* From here on all are ours: was_had is true of all positions. */
+enum bus_code bus_ledger_settle(struct bus_ledger *ledger, struct bus_err *err);
+/* Forgets where those types stand of which keep() says false. */
+enum bus_code bus_ledger_forget_types(struct bus_ledger *ledger,
+				      bool (*keep)(void *arg, const char *type), void *arg,
+				      struct bus_err *err);
 
 /* What no history has. */
 struct bus_ledger_range {

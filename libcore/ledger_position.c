@@ -1,6 +1,9 @@
 #include "config.h"
 
+#include <stdio.h>
+
 #include "ledger_private.h"
+#include "topic.h"
 
 /* Statements about one type of one log: ?1 its source, ?2 the type. */
 static sqlite3_stmt *about(struct bus_ledger *ledger, enum bus_ledger_statement which,
@@ -59,6 +62,60 @@ enum bus_code bus_ledger_advance(struct bus_ledger *ledger, const char *source, 
 	sqlite3_bind_int64(stmt, 4, position->time_us);
 	sqlite3_bind_int(stmt, 5, position->was_had);
 	return bus_ledger_run(ledger, stmt, err);
+}
+
+enum bus_code bus_ledger_settle(struct bus_ledger *ledger, struct bus_err *err)
+{
+	enum bus_code rc = bus_ledger_begin(ledger, err);
+	sqlite3_stmt *stmt;
+
+	if (rc)
+		return rc;
+	stmt = bus_ledger_statement(ledger, L_SETTLE, &rc, err);
+	return rc ? rc : bus_ledger_run(ledger, stmt, err);
+}
+
+/* The type after this one, in a buffer of BUS_TYPE_MAX + 1 bytes; BUS_E_NO: there is none. */
+static enum bus_code next_type(struct bus_ledger *ledger, char *type, struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_NEXT_TYPE, &rc, err);
+	const char *next;
+
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, type, -1, SQLITE_TRANSIENT);
+	if (sqlite3_step(stmt) != SQLITE_ROW) {
+		rc = bus_ledger_fail(ledger, err);
+	} else {
+		next = (const char *)sqlite3_column_text(stmt, 0);
+		if (next)
+			snprintf(type, BUS_TYPE_MAX + 1, "%s", next);
+		else
+			rc = BUS_E_NO;
+	}
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+enum bus_code bus_ledger_forget_types(struct bus_ledger *ledger,
+				      bool (*keep)(void *arg, const char *type), void *arg,
+				      struct bus_err *err)
+{
+	char type[BUS_TYPE_MAX + 1] = "";
+	sqlite3_stmt *stmt;
+	enum bus_code rc = bus_ledger_begin(ledger, err);
+
+	while (!rc && !(rc = next_type(ledger, type, err))) {
+		if (keep(arg, type))
+			continue;
+		stmt = bus_ledger_statement(ledger, L_FORGET_TYPE, &rc, err);
+		if (rc)
+			break;
+		sqlite3_bind_text(stmt, 1, type, -1, SQLITE_STATIC);
+		rc = bus_ledger_run(ledger, stmt, err);
+	}
+	return rc == BUS_E_NO ? BUS_OK : rc;
 }
 
 enum bus_code bus_ledger_lose(struct bus_ledger *ledger, const struct bus_ledger_range *range,

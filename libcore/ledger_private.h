@@ -23,6 +23,9 @@ enum bus_ledger_statement {
 	/* ledger_position.c */
 	L_POSITION,
 	L_ADVANCE,
+	L_SETTLE,
+	L_NEXT_TYPE,
+	L_FORGET_TYPE,
 	L_LOSE,
 	L_MISSING_OF,
 	L_UNLOSE,
