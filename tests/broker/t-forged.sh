@@ -389,3 +389,53 @@ expect_status 1 debmsg audit --log "$origin" >"$work/audit"
 cmp "$work/evidence" "$evidence" >&2 || fail "the evidence was changed"
 [ "$(find "$work/state/evidence" -type f | wc -l)" -eq 1 ] || fail "the same evidence twice"
 "$RABBITMQCTL" -q delete_vhost "$elsewhere" >/dev/null
+
+note "what is genuine goes by at full speed, with the forgeries between"
+gpg --homedir "$keys/trusted" --batch --yes --delete-keys "$(cat "$work/stranger.keys/fingerprint")"
+debmsg consume --queue rate --bind wiki --idle-exit 1 >"$work/rate.before" 2>"$work/rate.log"
+for number in 1 5; do
+	sed -n ${number}p "$work/twin/export" >"$work/line"
+	mkdir "$work/twin-$number"
+	"$srcdir/tests/broker/tamper.py" nothing "$work/twin-$number/message" <"$work/line"
+done
+head -c 65537 /dev/zero >"$work/large.body"
+start_relay
+: >"$work/rate.expected"
+while read -r reason name message; do
+	seq 200 | jq -c '{type: "page.edit", subject: "Genuine", data: {n: .}}' |
+		debmsg publish --service wiki --jsonl >>"$work/rate.genuine"
+	"$forge" --port "$DEBMSG_AMQP_PORT" --vhost "$vhost" --user wiki --password-file "$secrets/wiki.password" \
+		--message-id "rate-$name" --key "$(cat "$work/$message.key")" --proof "$work/$message.proof" \
+		<"$work/$message.body" >"$work/answer" || fail "forge $name: $(cat "$work/answer")"
+	echo "rate-$name $reason consumer.rate" >>"$work/rate.expected"
+done <<-EOT
+	unsigned empty-proof empty
+	oversize large large
+	malformed-proof junk message-junk
+	not-included body message-body
+	bad-signature signature message-signature
+	unknown-key stranger stranger/message
+	expired-key expired expired/message
+	revoked-key revoked revoked/message
+	weak-signature sha1 sha1/message
+	malformed-event garbage twin-1/message
+	identity-mismatch other twin-5/message
+	misrouted type twin/message
+	untrusted-signer neighbour neighbour/message
+EOT
+await 60 all_confirmed || fail "the relay does not send"
+count=$(wc -l <"$work/rate.genuine")
+began=$(date +%s%N)
+debmsg consume --queue rate --limit "$count" >"$work/rate.printed" 2>>"$work/rate.log"
+took=$((($(date +%s%N) - began) / 1000000))
+debmsg consume --queue rate --idle-exit 2 >>"$work/rate.printed" 2>>"$work/rate.log"
+note "$count genuine events, with $(wc -l <"$work/rate.expected") forgeries between, in $took ms:" \
+	"$((count * 1000 / (took + 1))) a second"
+sed 's/^{"specversion":"1.0","source":"\([^"]*\)","id":"\([^"]*\)",.*/\1\/\2/' "$work/rate.printed" |
+	cmp - "$work/rate.genuine" >&2 || fail "consume printed something else: $(tail -n 5 "$work/rate.log")"
+rate_is_parked() {
+	parked | grep 'consumer\.rate$' >"$work/rate.parked"
+	LC_ALL=C sort "$work/rate.expected" | cmp -s - "$work/rate.parked"
+}
+await 20 rate_is_parked || fail "what is parked is not what should be:
+$(LC_ALL=C sort "$work/rate.expected" | diff - "$work/rate.parked")"
