@@ -370,23 +370,38 @@ static void tell_silent(struct bus_consumer *c, const struct bus_bindings *logs)
 				logs->pattern[i], SILENCE_S);
 }
 
+/*
+ * Perhaps it is only our queue that hears nothing: the history knows, and is asked
+ * once in so many hours, whatever starts and ends meanwhile.
+ */
+static enum bus_code ask_history(struct bus_consumer *c, const struct silence *silence,
+				 struct bus_err *err)
+{
+	const int64_t now_us = bus_time_now();
+	int64_t asked_us = 0;
+	enum bus_code rc;
+
+	if (!silence->logs.count || c->options->no_heal)
+		return BUS_OK;
+	rc = bus_ledger_asked(c->ledger, &asked_us, err);
+	if (rc && rc != BUS_E_NO)
+		return rc;
+	if (!rc && asked_us <= now_us && now_us - asked_us < SILENCE_S * 1000000LL)
+		return BUS_OK;
+	rc = bus_ledger_set_asked(c->ledger, now_us, err);
+	return rc ? rc : bus_consumer_set_behind(c, silence->oldest_us - MARGIN_S * 1000000LL, err);
+}
+
 enum bus_code bus_consumer_look_for_silence(struct bus_consumer *c, struct bus_err *err)
 {
-	const int64_t now_us = bus_time_mono();
 	struct silence silence = { .ledger = c->ledger };
 	enum bus_code rc;
 
 	rc = bus_ledger_silent(c->ledger, bus_time_now() - SILENCE_S * 1000000LL, collect_living,
 			       &silence, err);
-	if (rc) {
-		bus_bindings_finish(&silence.logs);
-		return rc;
-	}
-	/* Perhaps it is only our queue that hears nothing: the history knows. */
-	if (silence.logs.count && !c->options->no_heal &&
-	    (!c->silence_us || now_us - c->silence_us >= SILENCE_S * 1000000LL)) {
-		c->silence_us = now_us;
-		rc = bus_consumer_set_behind(c, silence.oldest_us - MARGIN_S * 1000000LL, err);
+	if (!rc)
+		rc = ask_history(c, &silence, err);
+	if (rc || c->behind) {
 		bus_bindings_finish(&silence.logs);
 		return rc;
 	}

@@ -53,7 +53,6 @@ struct bus_consumer {
 	char unbelieved_why[200];
 	bool told_cut;		  /* whether the history reaches back to --since was looked at */
 	bool untold;		  /* something is missing that the user was not told */
-	int64_t silence_us;	  /* when we looked for silent logs last */
 	struct bus_bindings hush; /* silent logs of which the user knows */
 };
 

@@ -387,6 +387,16 @@ enum bus_code bus_ledger_set_since(struct bus_ledger *ledger, int64_t us, struct
 	return set(ledger, "since", us, err);
 }
 
+enum bus_code bus_ledger_asked(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err)
+{
+	return get(ledger, "asked", ret_us, err);
+}
+
+enum bus_code bus_ledger_set_asked(struct bus_ledger *ledger, int64_t us, struct bus_err *err)
+{
+	return set(ledger, "asked", us, err);
+}
+
 enum bus_code bus_ledger_behind(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err)
 {
 	return get(ledger, "behind", ret_us, err);

@@ -134,6 +134,10 @@ enum bus_code bus_ledger_set_since(struct bus_ledger *ledger, int64_t us, struct
 enum bus_code bus_ledger_behind(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err);
 enum bus_code bus_ledger_set_behind(struct bus_ledger *ledger, int64_t us, struct bus_err *err);
 
+/* When the history was last asked for logs that are silent; BUS_E_NO: never. */
+enum bus_code bus_ledger_asked(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err);
+enum bus_code bus_ledger_set_asked(struct bus_ledger *ledger, int64_t us, struct bus_err *err);
+
 /*
  * What the queue is bound to, which AMQP has no way to ask.  Patterns that were
  * dropped stay known: what they brought may still be in the queue.

@@ -173,6 +173,8 @@ debmsg publish --service planet --type post.add --subject p --time "$(date -u -d
 debmsg relay --once
 consume quiet
 says 'demo.example/planet/.*nothing was heard of this log'
+sql "$work/state/ledger/consumer.quiet.db" "SELECT count(*) FROM meta WHERE name = 'asked'" | grep -qx 1 ||
+	fail "the history was not asked"
 
 note "only one may work on a queue"
 debmsg consume --queue quiet >"$work/first" 2>&1 &
