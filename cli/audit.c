@@ -225,6 +225,8 @@ static void print_counts(const struct audit *a, const struct bus_audit_finding *
 	printf(" (%" PRIu64 " events", f->events);
 	if (f->repeats)
 		printf(", %" PRIu64 " repeats", f->repeats);
+	if (f->unproved)
+		printf(", %" PRIu64 " too late to be compared", f->unproved);
 	if (f->first && a->read.cut)
 		printf("; 0..%" PRIu64 " are gone, the history keeps this log from %" PRIu64 " on",
 		       f->first - 1, f->first);

@@ -30,13 +30,15 @@ struct early {
 
 struct log {
 	char origin[BUS_ORIGIN_MAX + 1];
-	uint64_t first;
+	uint64_t start;		/* index of the event that was read first */
+	uint64_t first;		/* less, if older ones came late */
 	struct bus_range range; /* of all leaves before the next one */
-	uint64_t events, repeats;
+	uint64_t events, repeats, unproved;
 	struct early *early[EARLY_MAX]; /* by id modulo EARLY_MAX; after range.size */
 	size_t early_count;
 	struct bus_audit_checkpoint carrier; /* of the event that was appended last */
 	struct bus_holes missing;
+	struct bus_holes skipped; /* as missing, but nothing that comes late fills these */
 	struct seen_checkpoint *checkpoint; /* ascending by size */
 	size_t checkpoint_count, checkpoint_room;
 	bool equivocation;
@@ -64,6 +66,7 @@ void bus_audit_free(struct bus_audit *audit)
 		for (k = 0; k < EARLY_MAX; k++)
 			free(audit->log[i]->early[k]);
 		bus_holes_finish(&audit->log[i]->missing);
+		bus_holes_finish(&audit->log[i]->skipped);
 		free(audit->log[i]->checkpoint);
 		free(audit->log[i]);
 	}
@@ -172,15 +175,39 @@ static enum bus_code lose(struct log *log, uint64_t from, uint64_t to, struct bu
 	return bus_holes_add(&log->missing, from, to) ? BUS_OK : nomem(err);
 }
 
-/* An index below the next one: a repeat, or what a hole was waiting for. */
-static enum bus_code fill(struct log *log, uint64_t id, struct bus_err *err)
+/*
+ * Was this checkpoint compared with what was read, or will it be?  Of the trees
+ * that ended before the first event that was read, or in a hole, nobody can tell
+ * any more whether they were the same.
+ */
+static bool is_comparable(const struct log *log, uint64_t size)
 {
-	if (!bus_holes_has(&log->missing, id)) {
+	return size > log->range.size || log->checkpoint[checkpoint_place(log, size)].verified;
+}
+
+/*
+ * An index below the next one: a repeat, what a hole was waiting for, or what was
+ * sent again, after a refusal, later than all that followed it.
+ */
+static enum bus_code fill(struct log *log, uint64_t id, uint64_t size, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+
+	if (id >= log->first && !bus_holes_has(&log->missing, id)) {
 		log->repeats++;
 		return BUS_OK;
 	}
+	if (!is_comparable(log, size)) { /* anybody can send an old message again */
+		log->unproved++;
+		return BUS_OK;
+	}
 	log->events++;
-	return bus_holes_fill(&log->missing, id) ? BUS_OK : nomem(err);
+	if (id >= log->first)
+		return bus_holes_fill(&log->missing, id) ? BUS_OK : nomem(err);
+	if (id + 1 < log->first)
+		rc = lose(log, id + 1, log->first - 1, err);
+	log->first = id;
+	return rc;
 }
 
 /* Compares the root at the place we have reached with the checkpoint of that size, if any. */
@@ -226,6 +253,34 @@ static void catch_up(struct log *log)
 	}
 }
 
+/* Two trees of one log have the large subtrees in common that both begin with. */
+static bool begin_alike(const struct bus_range *one, const struct bus_range *other)
+{
+	const uint64_t differ = one->size ^ other->size;
+	unsigned int i = 0;
+	uint64_t bit;
+
+	for (bit = UINT64_C(1) << 63; bit && !(differ & bit); bit >>= 1) {
+		if (!(one->size & bit))
+			continue;
+		if (!bus_hash_equal(&one->node[i], &other->node[i]))
+			return false;
+		i++;
+	}
+	return true;
+}
+
+/* The tree that this checkpoint stands for must have our leaves on its left. */
+static void check_left(struct log *log, const struct bus_range *before,
+		       const struct bus_audit_checkpoint *carrier)
+{
+	if (!begin_alike(&log->range, before))
+		convict(log, &log->carrier, carrier,
+			"the checkpoint of %" PRIu64 " events has others before event %" PRIu64
+			" than were published",
+			carrier->size, before->size);
+}
+
 /*
  * Gives up on what is missing before event `id`, in front of which the tree is
  * `before`, as the checkpoint says that carries it.
@@ -235,8 +290,11 @@ static enum bus_code skip_to(struct log *log, uint64_t id, const struct bus_rang
 {
 	enum bus_code rc = lose(log, log->range.size, id - 1, err);
 
+	if (!rc && !bus_holes_add(&log->skipped, log->range.size, id - 1))
+		rc = nomem(err);
 	if (rc)
 		return rc;
+	check_left(log, before, carrier);
 	log->carrier = *carrier;
 	log->range = *before;
 	verify_root(log);
@@ -289,12 +347,7 @@ static enum bus_code add(struct log *log, uint64_t id, const struct bus_hash *le
 		return rc;
 	if (id != log->range.size)
 		return keep_early(log, id, leaf, before, carrier, err);
-	/* The tree this checkpoint stands for must have our leaves on its left. */
-	if (memcmp(before->node, log->range.node, before->count * sizeof(before->node[0])) != 0)
-		convict(log, &log->carrier, carrier,
-			"the checkpoint of %" PRIu64 " events has others before event %" PRIu64
-			" than were published",
-			carrier->size, id);
+	check_left(log, before, carrier);
 	append(log, leaf, carrier);
 	catch_up(log);
 	return BUS_OK;
@@ -317,19 +370,12 @@ enum bus_code bus_audit_event(struct bus_audit *audit, const struct bus_belief *
 		return rc;
 	bus_path_range(&before, id, cp->size, belief->proof->path);
 	if (!log->events) {
-		log->first = id;
+		log->start = log->first = id;
 		log->range = before;
 		log->carrier = carrier;
 	}
-	if (id < log->first) { /* sent again after a refusal, so late */
-		if (id + 1 < log->first)
-			rc = lose(log, id + 1, log->first - 1, err);
-		log->first = id;
-		log->events++;
-		return rc;
-	}
 	if (id < log->range.size)
-		return fill(log, id, err);
+		return fill(log, id, cp->size, err);
 	return add(log, id, &belief->leaf, &before, &carrier, err);
 }
 
@@ -345,8 +391,8 @@ static void check_all_verified(struct log *log)
 	for (i = 0; i < log->checkpoint_count; i++) {
 		const struct seen_checkpoint *cp = &log->checkpoint[i];
 
-		if (cp->verified || cp->is.size > log->range.size ||
-		    bus_holes_has(&log->missing, cp->is.size - 1))
+		if (is_comparable(log, cp->is.size) || cp->is.size <= log->start ||
+		    bus_holes_has(&log->skipped, cp->is.size - 1))
 			continue;
 		other = i + 1 < log->checkpoint_count ? &cp[1].is : &log->carrier;
 		convict(log, &cp->is, other,
@@ -389,6 +435,7 @@ enum bus_code bus_audit_findings(struct bus_audit *audit,
 		finding.last = log->range.size - 1;
 		finding.events = log->events;
 		finding.repeats = log->repeats;
+		finding.unproved = log->unproved;
 		finding.missing = &log->missing;
 		finding.equivocation = log->equivocation;
 		finding.text = log->text;

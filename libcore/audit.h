@@ -31,6 +31,7 @@ struct bus_audit_finding {
 	const char *origin;
 	uint64_t first, last; /* what was seen reaches from here to there */
 	uint64_t events, repeats;
+	uint64_t unproved; /* came so late that no tree shows them to be the log's; not counted */
 	const struct bus_holes *missing;
 	bool equivocation; /* the log contradicts itself; `text` says where */
 	const char *text;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "audit.h"
 #include "audit_queue.h"
 #include "check.h"
 #include "evidence.h"
@@ -141,6 +142,142 @@ static void evidence_that_cannot_be_kept_is_named(void)
 	CHECK_SAYS(&err, "evidence: cannot make ");
 	CHECK(!path);
 	free(state);
+}
+
+/* -- the whole log -- */
+
+/*
+ * Event `id` under the checkpoint of the first `size` events, in a log whose
+ * events are "<id>"; from event `fork` on they are "<id>'".
+ */
+static void history_of_log(struct bus_audit *audit, uint64_t id, uint64_t size, uint64_t fork)
+{
+	struct bus_event event = { .source = (char *)(uintptr_t)LOG_A, .id = id };
+	struct bus_hash *leaf = calloc(size, sizeof(*leaf));
+	struct bus_range range = { 0 };
+	struct bus_proof proof = { .index = id };
+	struct bus_belief told = { .event = &event, .proof = &proof };
+	struct bus_batch *batch;
+	char body[32];
+	struct bus_err err;
+	uint64_t i;
+
+	CHECK_NEED(leaf != NULL);
+	for (i = 0; i < size; i++) {
+		snprintf(body, sizeof(body), "%" PRIu64 "%s", i, i < fork ? "" : "'");
+		leaf[i] = leaf_of(body);
+	}
+	batch = bus_batch_new(&range, leaf, size);
+	CHECK_NEED(batch != NULL);
+	proof.path_len = bus_batch_path(batch, id, proof.path);
+	told.leaf = leaf[id];
+	snprintf(proof.checkpoint.origin, sizeof(proof.checkpoint.origin), "%s", LOG_A);
+	proof.checkpoint.size = size;
+	bus_path_root(&proof.checkpoint.root, &leaf[id], id, size, proof.path);
+	CHECK_CODE(bus_audit_event(audit, &told, &err), BUS_OK, &err);
+	bus_batch_free(batch);
+	free(leaf);
+}
+
+static void honest(struct bus_audit *audit, uint64_t from, uint64_t size)
+{
+	for (; from < size; from++)
+		history_of_log(audit, from, size, UINT64_MAX);
+}
+
+struct verdict {
+	uint64_t first, last, events, unproved;
+	const char *missing;
+	bool equivocation;
+	int calls;
+};
+
+static void check_verdict(void *arg, const struct bus_audit_finding *f)
+{
+	struct verdict *v = arg;
+
+	v->calls++;
+	CHECK_ROW(f->equivocation == v->equivocation, "equivocation: %s", f->text);
+	CHECK_ROW(f->first == v->first && f->last == v->last, "%" PRIu64 "..%" PRIu64, f->first,
+		  f->last);
+	CHECK_ROW(f->events == v->events, "%" PRIu64 " events", f->events);
+	CHECK_ROW(f->unproved == v->unproved, "%" PRIu64 " unproved", f->unproved);
+	check_holes(f->missing, v->missing);
+}
+
+static void judge(struct bus_audit *audit, struct verdict verdict)
+{
+	struct bus_err err;
+
+	CHECK_CODE(bus_audit_findings(audit, check_verdict, &verdict, &err), BUS_OK, &err);
+	CHECK(verdict.calls == 1);
+	bus_audit_free(audit);
+}
+
+/* Anybody who may publish can send what everybody could read. */
+static void an_old_message_sent_again_convicts_nobody(void)
+{
+	struct bus_audit *audit = bus_audit_new();
+
+	CHECK_NEED(audit != NULL);
+	honest(audit, 20, 25); /* retention has cut what was before */
+	honest(audit, 25, 30);
+	history_of_log(audit, 19, 20, UINT64_MAX);
+	history_of_log(audit, 3, 10, UINT64_MAX);
+	judge(audit, (struct verdict){ 20, 29, 10, 2, "", false, 0 });
+}
+
+static void what_was_refused_takes_its_place_before_the_first(void)
+{
+	struct bus_audit *audit = bus_audit_new();
+
+	CHECK_NEED(audit != NULL);
+	honest(audit, 3, 5);
+	honest(audit, 5, 8);
+	history_of_log(audit, 2, 5, UINT64_MAX);
+	history_of_log(audit, 0, 5, UINT64_MAX);
+	history_of_log(audit, 1, 9, UINT64_MAX); /* a newer checkpoint */
+	honest(audit, 8, 9);
+	judge(audit, (struct verdict){ 0, 8, 9, 0, "", false, 0 });
+}
+
+enum { FAR = 5000 /* more than the audit waits for */ };
+
+/* Checkpoint 6 ended in a hole, so nobody can tell whether it is of the same tree. */
+static void a_hole_that_is_filled_late_convicts_nobody(void)
+{
+	struct bus_audit *audit = bus_audit_new();
+
+	CHECK_NEED(audit != NULL);
+	history_of_log(audit, 0, 3, UINT64_MAX);
+	honest(audit, 1, 3);
+	history_of_log(audit, 3, 6, UINT64_MAX);
+	history_of_log(audit, FAR, FAR + 1, UINT64_MAX); /* 4 to FAR - 1 are given up */
+	history_of_log(audit, 4, FAR + 2, UINT64_MAX);
+	history_of_log(audit, 5, 6, UINT64_MAX);
+	history_of_log(audit, FAR + 1, FAR + 2, UINT64_MAX);
+	judge(audit, (struct verdict){ 0, FAR + 1, 7, 1, "5..4999", false, 0 });
+}
+
+static void another_history_after_a_hole_is_seen(void)
+{
+	struct bus_audit *audit = bus_audit_new();
+
+	CHECK_NEED(audit != NULL);
+	honest(audit, 0, 5);
+	history_of_log(audit, 6, 7, 2);
+	judge(audit, (struct verdict){ 0, 6, 6, 0, "5..5", true, 0 });
+}
+
+static void another_body_for_an_event_is_seen(void)
+{
+	struct bus_audit *audit = bus_audit_new();
+
+	CHECK_NEED(audit != NULL);
+	honest(audit, 0, 5);
+	honest(audit, 5, 8);
+	history_of_log(audit, 2, 6, 2);
+	judge(audit, (struct verdict){ 0, 7, 8, 0, "", true, 0 });
 }
 
 /* -- a queue -- */
@@ -327,6 +464,13 @@ static const struct check_test tests[] = {
 	{ "a repeat is known by log and index", a_repeat_is_known_by_log_and_index },
 	{ "evidence is never written over", evidence_is_never_written_over },
 	{ "evidence that cannot be kept is named", evidence_that_cannot_be_kept_is_named },
+	{ "an old message sent again convicts nobody", an_old_message_sent_again_convicts_nobody },
+	{ "what was refused takes its place before the first",
+	  what_was_refused_takes_its_place_before_the_first },
+	{ "a hole that is filled late convicts nobody",
+	  a_hole_that_is_filled_late_convicts_nobody },
+	{ "another history after a hole is seen", another_history_after_a_hole_is_seen },
+	{ "another body for an event is seen", another_body_for_an_event_is_seen },
 	{ "what was wanted and not had is missing", what_was_wanted_and_not_had_is_missing },
 	{ "an event that came late takes its place", an_event_that_came_late_takes_its_place },
 	{ "the place in its type makes an old event ours",
