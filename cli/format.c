@@ -7,6 +7,14 @@
 #include "cli.h"
 #include "json.h"
 
+/* Turns the direction of what follows, or breaks the line?  U+2028 to U+202E, U+2066 to U+2069. */
+static bool disorders(const unsigned char *c, size_t len)
+{
+	return len == 3 && c[0] == 0xe2 &&
+	       ((c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae) ||
+		(c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
+}
+
 void cli_print_text(FILE *out, const char *text, size_t len)
 {
 	size_t i, n;
@@ -16,7 +24,8 @@ void cli_print_text(FILE *out, const char *text, size_t len)
 
 		n = bus_utf8_char(text + i, len - i);
 		/* C0, DEL and C1 could command a terminal */
-		if (!n || c[0] < 0x20 || c[0] == 0x7f || (n == 2 && c[0] == 0xc2 && c[1] < 0xa0)) {
+		if (!n || c[0] < 0x20 || c[0] == 0x7f || (n == 2 && c[0] == 0xc2 && c[1] < 0xa0) ||
+		    disorders(c, n)) {
 			putc_unlocked(n ? ' ' : '?', out);
 			n = n ? n : 1;
 			continue;

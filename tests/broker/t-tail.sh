@@ -100,3 +100,11 @@ on_terminal env >"$work/coloured"
 grep -q "$escape\[36m.*$escape\[0m Seven" "$work/coloured" || fail "no colours: $(cat "$work/coloured")"
 sed "s/$escape\[[0-9]*m//g" "$work/coloured" | cmp - "$work/line" >&2 || fail "colours change the text"
 on_terminal 'NO_COLOR=1' | cmp - "$work/line" >&2 || fail "NO_COLOR"
+
+note "a text cannot turn round or break the line that names its signer"
+disorder=$(printf '\342\200\256turned\342\200\250\342\201\246')
+echo "{\"summary\": \"is ${disorder}so\"}" |
+	debmsg publish --service wiki --type page.edit --subject Disorder --data - >"$work/stdout"
+debmsg relay --once 2>"$work/relay.log" || fail "relay --once: $(cat "$work/relay.log")"
+timeout 60 debmsg tail --since 1h --limit 3 >"$work/disorder"
+grep -q ' Disorder is  turned  so \[[0-9A-F]*\]$' "$work/disorder" || fail "the line is $(cat -v "$work/disorder")"
