@@ -55,16 +55,18 @@ struct replay {
 	struct bus_handler handler; /* argv NULL: print */
 
 	unsigned long long count, failed, disbelieved;
-	bool any;		  /* an event of --log, or any event, was read */
-	uint64_t lowest, highest; /* indices of --log that were read */
-	int64_t newest_us;	  /* time of the newest event that was read */
+	bool stopped;	   /* before the command was run again for an event */
+	bool any;	   /* an event of --log, or any event, was read */
+	uint64_t highest;  /* index of --log that was read */
+	uint64_t lowest;   /* the same, but none below --from: it may be an old one sent again */
+	int64_t newest_us; /* time of the newest event that was read */
 	struct progress *logs;
 	size_t log_count;
 };
 
 /* -- where to go on -- */
 
-static enum bus_code note_progress(struct replay *r, const struct bus_event *ev,
+static enum bus_code note_progress(struct replay *r, const struct bus_event *ev, uint64_t next,
 				   struct bus_err *err)
 {
 	struct progress *more;
@@ -82,8 +84,8 @@ static enum bus_code note_progress(struct replay *r, const struct bus_event *ev,
 		snprintf(more[i].source, sizeof(more[i].source), "%s", ev->source);
 		more[i].next = 0;
 	}
-	if (ev->id >= r->logs[i].next)
-		r->logs[i].next = ev->id + 1;
+	if (next > r->logs[i].next)
+		r->logs[i].next = next;
 	return BUS_OK;
 }
 
@@ -131,9 +133,11 @@ static enum bus_code run_handler(struct replay *r, const struct bus_event *ev,
 		rc = bus_handler_run(&r->handler, ev, m, false, &result, err);
 		if (rc || result.outcome == BUS_INBOX_DONE)
 			return rc;
-		if (result.outcome == BUS_INBOX_GAVE_UP || i + 1 == TRIES ||
-		    pause_or_stop(bus_backoff_ms(i)))
+		if (result.outcome == BUS_INBOX_GAVE_UP || i + 1 == TRIES)
 			break;
+		r->stopped = pause_or_stop(bus_backoff_ms(i));
+		if (r->stopped)
+			return BUS_E_NO;
 	}
 	r->failed++;
 	say_failed(ev, result.reason);
@@ -191,13 +195,17 @@ static enum bus_code replay_event(struct replay *r, const struct bus_belief *bel
 		return BUS_OK;
 	bus_time_parse(&time_us, ev->time); /* intake has seen that it can be */
 	r->newest_us = time_us > r->newest_us ? time_us : r->newest_us;
-	r->lowest = !r->any || ev->id < r->lowest ? ev->id : r->lowest;
+	if (ev->id >= r->from && ev->id < r->lowest)
+		r->lowest = ev->id;
 	r->highest = ev->id > r->highest ? ev->id : r->highest;
 	r->any = true;
-	rc = note_progress(r, ev, err);
-	if (rc || !is_wanted(r, m, ev, time_us))
+	if (is_wanted(r, m, ev, time_us))
+		rc = act(r, belief, m, err);
+	if (rc && rc != BUS_E_NO)
 		return rc;
-	return act(r, belief, m, err);
+	if (note_progress(r, ev, r->stopped ? ev->id : ev->id + 1, err))
+		return BUS_E_NOMEM;
+	return rc;
 }
 
 static enum bus_code take(void *arg, const struct bus_message *m, struct bus_err *err)
@@ -291,7 +299,7 @@ static enum bus_code explain(const struct replay *r, const struct cli_read_resul
 	if (r->by_index && !r->since_us && r->lowest > r->from)
 		return bus_fail(err, BUS_E_NO,
 				"%" PRIu64 "..%" PRIu64 " are not in the history any more: the "
-				"first that it has of %s is %" PRIu64,
+				"next that it has of %s is %" PRIu64,
 				r->from, r->lowest - 1, r->log, r->lowest);
 	if (r->count || result->empty)
 		return BUS_OK;
@@ -309,7 +317,7 @@ static enum bus_code conclude(struct replay *r, const struct cli_read_result *re
 {
 	enum bus_code rc;
 
-	if (result->stopped)
+	if (result->stopped || r->stopped)
 		return interrupted(r, err);
 	rc = explain(r, result, err);
 	if (r->disbelieved)
@@ -404,7 +412,9 @@ static bool parse_options(struct replay *r, int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-	struct replay r = { .format = CLI_JSON, .colours = cli_colours(STDOUT_FILENO) };
+	struct replay r = { .format = CLI_JSON,
+			    .colours = cli_colours(STDOUT_FILENO),
+			    .lowest = UINT64_MAX };
 	struct bus_err err = { BUS_OK, "" };
 	struct bus_conf *conf = NULL;
 	int status = EX_USAGE;

@@ -110,7 +110,11 @@ grep -q '^demo.example/dak: nothing in the history$' "$work/audit" || fail "$(ca
 ends 0 debmsg audit --log "$log" >"$work/audit"
 grep -q 'demo.example/dak' "$work/audit" && fail "--log: $(cat "$work/audit")"
 
-note "retention has cut the beginning"
+note "retention has cut the beginning, and an old message that anybody may have is sent again"
+forge=$builddir/tests/broker/forge
+[ -x "$forge" ] || fail "$forge is missing: make it"
+debmsg export --log "$log" | head -n 1 >"$work/line"
+"$srcdir/tests/broker/tamper.py" nothing "$work/old" <"$work/line"
 ctl set_policy -p "$vhost" --priority 1 --apply-to queues cut '^debmsg\.log$' \
 	'{"max-length-bytes": 300000, "stream-max-segment-size-bytes": 100000}'
 ctl delete_queue -p "$vhost" debmsg.log
@@ -129,6 +133,12 @@ for since in '' '--since 1h'; do
 	grep -q "; 0\\.\\.$((first - 1)) are gone, the history keeps this log from $first on)\$" "$work/audit" ||
 		fail "not said: $(cat "$work/audit")"
 done
+"$forge" --port "$DEBMSG_AMQP_PORT" --vhost "$vhost" --user wiki --password-file "$secrets/wiki.password" \
+	--key "$(cat "$work/old.key")" --proof "$work/old.proof" <"$work/old.body" >"$work/answer" ||
+	fail "forge: $(cat "$work/answer")"
+ends 0 debmsg audit --log "$log" >"$work/audit"
+grep -q "^$log: complete $first\\.\\.$newest (.* events, 1 too late to be compared; " "$work/audit" ||
+	fail "one old message confuses it: $(cat "$work/audit")"
 ends 1 debmsg replay --log "$log" --from $((first - 5)) >"$work/replay"
 grep -q "$((first - 5))\\.\\.$((first - 1)) are not in the history any more: .* is $first\$" "$work/stderr" ||
 	fail "not said: $(cat "$work/stderr")"

@@ -158,6 +158,26 @@ sed -n '302,$p' "$work/live" >"$work/wanted"
 ends 0 debmsg replay --log "$log" --from 301 --since 2026-01-03T00:00:00Z >"$work/replay"
 cmp "$work/wanted" "$work/replay" >&2 || fail "what was said to go on with is not the rest"
 
+note "interrupted while a command asks for another try: that event is not done"
+cat >"$work/later" <<-EOF
+	#!/bin/sh
+	: >"$work/at.later"
+	until [ -e "$work/go.later" ]; do sleep 0.1; done
+	exit 75
+EOF
+chmod 755 "$work/later"
+debmsg replay --log "$log" --from 350 --exec "$work/later" 2>"$work/stderr" &
+reader=$!
+await 60 is_at later || fail "no handler was started: $(cat "$work/stderr")"
+kill -s TERM $reader
+: >"$work/go.later"
+status=0
+wait $reader || status=$?
+reader=
+[ $status -eq 75 ] || fail "interrupted: exit status $status: $(cat "$work/stderr")"
+says 'interrupted after 0 events'
+says "go on with --log $log --from 350\$"
+
 note "a log that was begun anew: --from counts in its newest epoch"
 debmsg outbox new-epoch --service wiki >/dev/null 2>&1
 put New-0
