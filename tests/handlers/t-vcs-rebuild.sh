@@ -83,6 +83,45 @@ pushed "$(git rev-parse HEAD)"
 ends 65 vcs-rebuild 'takes for an attack'
 no_trap
 
+note "a tree that makes dpkg-source write elsewhere"
+mkdir "$work/bin" "$work/elsewhere"
+for tool in sbuild lintian; do
+	printf '#!/bin/sh\nexit 0\n' >"$work/bin/$tool" && chmod +x "$work/bin/$tool"
+done
+git checkout -q -b links "$commit"
+mkdir debian/patches
+echo bad >keep
+printf -- '--- a/keep\n+++ b/keep\n@@ -1 +1 @@\n-bad\n+good\n' >debian/patches/one
+echo one >debian/patches/series
+git add . && git commit -q -m 'Patch'
+for link in .pc .pc/.version debian/patches/link debian/source/link; do
+	git checkout -q -B link links
+	mkdir -p "$(dirname "$link")" && ln -s "$work/elsewhere" "$link"
+	git add . && git commit -q -m 'Link' && git push -q "$work/srv/qa/hello.git" +link
+	pushed "$(git rev-parse HEAD)"
+	(PATH=$work/bin:$PATH HANDLER_COMMAND='' HANDLER_SUITE=sid ends 65 vcs-rebuild 'symbolic link') || exit 1
+	[ -z "$(ls -A "$work/elsewhere")" ] || fail "$link: it wrote $(ls -A "$work/elsewhere")"
+done
+git push -q "$work/srv/qa/hello.git" +links
+pushed "$(git rev-parse links)"
+(PATH=$work/bin:$PATH HANDLER_COMMAND='' HANDLER_SUITE=sid ends 0 vcs-rebuild 'is built') || exit 1
+
+note "ended by a timeout: Git ends with it, and nothing is left"
+printf '#!/bin/sh\necho $$ >%s/fetching\nexec sleep 60\n' "$work" >"$work/bin/ssh" && chmod +x "$work/bin/ssh"
+pushed "$commit"
+# shellcheck disable=SC2016 # the inner shell expands it
+HANDLER_REPOSITORIES=ssh://example.org GIT_SSH_COMMAND=$work/bin/ssh \
+	setsid sh -c 'echo $$ >"$1"; exec "$2" <"$3"' sh "$work/group" "$srcdir/handlers/vcs-rebuild" "$work/event.json" \
+	2>"$work/said" &
+await 30 test -s "$work/fetching"
+kill -s TERM -- "-$(cat "$work/group")"
+gone() {
+	! kill -s 0 "$(cat "$1")" 2>/dev/null
+}
+await 30 gone "$work/group"
+await 30 gone "$work/fetching"
+[ -z "$(ls -A "$TMPDIR")" ] || fail "it leaves $(ls -A "$TMPDIR")"
+
 note "only what is below the base, and only by its protocol"
 pushed "$commit"
 cp "$work/event.json" "$work/good.json"
