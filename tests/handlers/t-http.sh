@@ -120,6 +120,18 @@ change 'del(.data.summary, .data.url)'
 ends 0 social
 asked '.[2].form | map(select(.[0] == "status"))[0][1] == "org.debian.dev.dak.upload.accept"'
 
+# link URL POSTED: what becomes of the event's url
+link() {
+	server ok
+	change ".data.url = \"$1\" | .data.summary = \"x\""
+	ends 0 social
+	asked ".[0].form | map(select(.[0] == \"status\"))[0][1] == \"$2\""
+}
+link 'https://example.org/?q&@victim@m.example.org' 'x\nhttps://example.org/?q&%40victim@m.example.org'
+link 'https://m.example.org/@bus/1#top' 'x\nhttps://m.example.org/@bus/1#top'
+link 'https://example.org/a.#tag' 'x\nhttps://example.org/a.'
+link 'https://debian.org@example.org/' x
+
 note "social: failures"
 for status in 500 429; do server $status && ends 75 social "status $status"; done
 for status in 401 422; do server $status && ends 1 social "status $status"; done
