@@ -89,6 +89,17 @@ grep -q '^From To Subject Message-ID Date Auto-Submitted MIME-Version Content-Ty
 [ "$(awk '{ if (length > max) max = length } END { print max }' "$work/mail")" -le 200 ] || fail "lines too long"
 no_trap
 
+note "what sendmail leaves in the background does not hold the lock"
+mv "$work/sendmail" "$work/sendmail.first"
+printf '#!/bin/sh\ncat >/dev/null\nsleep 60 >/dev/null 2>&1 &\necho $! >%s/left\n' "$work" >"$work/sendmail"
+chmod +x "$work/sendmail"
+change '.id = "11b"'
+ends 0 digest
+send 0
+flock -n "$work/spool/lock" true || fail "the lock is held"
+kill "$(cat "$work/left")"
+mv "$work/sendmail.first" "$work/sendmail"
+
 note "a mail that cannot be sent is sent later, under the same Message-ID"
 change '.id = "12" | .data.summary = "later"'
 ends 0 digest
