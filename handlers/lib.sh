@@ -175,6 +175,7 @@ keep() {
 	find "$2.new" \( -type f -o -type d \) -exec sync -d {} + || again "$2 does not get onto the disk"
 	[ ! -d "$2.new" ] || rm -rf -- "$2"
 	mv -T -- "$2.new" "$2" || again "$2 cannot be written"
+	sync -- "$(dirname -- "$2")" || again "$2 does not get onto the disk"
 }
 
 ### What an upload brought
