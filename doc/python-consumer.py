@@ -62,7 +62,7 @@ def check(body, proof, key):  # the event, or Rejected
     need(root_of(leaf, int(index), int(size), path.split()) == base64.b64decode(root), "not-included", "another body")
     signer = signer_of(checkpoint.encode(), base64.b64decode(signature)[4:], time.time() // 600)  # step 4
     try:  # step 5
-        brackets = re.findall(r"[][{}]", re.sub(r'(?s)"[^"\\]*(?:\\.[^"\\]*)*"', "", text := body.decode()))
+        brackets = re.findall(r"[][{}]", re.sub(r'(?s)"[^"\\]*(?:\\.[^"\\]*)*("|\\?\Z)', "", text := body.decode()))
         need(max(itertools.accumulate(1 if b in "[{" else -1 for b in brackets), default=0) <= 32 and
              not re.search(r"(?<!\\)(?:\\\\)*\\u0000", text), "malformed-event", "nested too deep, or NUL")
         event = json.loads(text, object_pairs_hook=once)
