@@ -101,6 +101,23 @@ static bool check_options(const struct consume *c, int argc)
 	       check_range("--jobs", c->jobs, JOBS_MAX) && check_range("--tries", c->tries, 1000);
 }
 
+/* The options that are a whole number. */
+static bool parse_number(struct consume *c, int opt)
+{
+	switch (opt) {
+	case 'J':
+		return cli_number(&c->jobs, "--jobs", optarg);
+	case 't':
+		return cli_number(&c->timeout, "--timeout", optarg);
+	case 'r':
+		return cli_number(&c->tries, "--tries", optarg);
+	case 'n':
+		return cli_number(&c->limit, "--limit", optarg);
+	default:
+		return cli_number(&c->idle, "--idle-exit", optarg);
+	}
+}
+
 static bool parse_options(struct consume *c, int argc, char **argv)
 {
 	static const struct option options[] = { { "queue", required_argument, NULL, 'q' },
@@ -139,27 +156,14 @@ static bool parse_options(struct consume *c, int argc, char **argv)
 		case 'f':
 			ok = cli_format(&c->format, optarg);
 			break;
-		case 'J':
-			ok = cli_number(&c->jobs, "--jobs", optarg);
-			break;
-		case 't':
-			ok = cli_number(&c->timeout, "--timeout", optarg);
-			break;
-		case 'r':
-			ok = cli_number(&c->tries, "--tries", optarg);
-			break;
-		case 'n':
-			ok = cli_number(&c->limit, "--limit", optarg);
-			break;
-		case 'i':
-			ok = cli_number(&c->idle, "--idle-exit", optarg);
-			break;
 		case 'm':
 			c->metrics_file = optarg;
 			break;
 		case 'H':
 			c->no_heal = true;
 			break;
+		default:
+			ok = parse_number(c, opt);
 		}
 	}
 	return ok && check_options(c, argc);

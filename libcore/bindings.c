@@ -8,13 +8,20 @@
 
 #include "topic.h"
 
-enum bus_code bus_bindings_add(struct bus_bindings *list, const char *pattern, struct bus_err *err)
+bool bus_bindings_has(const struct bus_bindings *list, const char *pattern)
 {
 	size_t i;
 
 	for (i = 0; i < list->count; i++)
 		if (strcmp(list->pattern[i], pattern) == 0)
-			return BUS_OK;
+			return true;
+	return false;
+}
+
+enum bus_code bus_bindings_add(struct bus_bindings *list, const char *pattern, struct bus_err *err)
+{
+	if (bus_bindings_has(list, pattern))
+		return BUS_OK;
 	if (list->count == BUS_BINDINGS_MAX)
 		return bus_fail(err, BUS_E_USAGE, "more than %d patterns", BUS_BINDINGS_MAX);
 	if (!list->pattern)

@@ -18,6 +18,7 @@ struct bus_bindings {
 };
 
 enum bus_code bus_bindings_add(struct bus_bindings *list, const char *pattern, struct bus_err *err);
+bool bus_bindings_has(const struct bus_bindings *list, const char *pattern); /* word for word */
 void bus_bindings_finish(struct bus_bindings *list);
 
 bool bus_bindings_match(const struct bus_bindings *list, const char *key);

@@ -9,7 +9,6 @@
 #include "timestamp.h"
 
 enum {
-	GROUP_MAX = 250,  /* messages between two acknowledgements */
 	LISTEN_MS = 5000, /* heartbeats are answered when we listen */
 	CONFIRM_MS = 30000
 };
@@ -183,8 +182,8 @@ static enum bus_code consume(struct bus_consumer *c, bool *ret_end, struct bus_e
 		if (!rc)
 			rc = handle_broker(c, &ev, err);
 		quiet = ev.what == BUS_BROKER_NOTHING;
-		if (!rc &&
-		    (quiet || c->behind || c->group >= GROUP_MAX || bus_consumer_limit_reached(c)))
+		if (!rc && (quiet || c->behind || c->group >= BUS_CONSUMER_GROUP_MAX ||
+			    bus_consumer_limit_reached(c)))
 			rc = end_group(c, err);
 		if (!rc && quiet)
 			rc = look_around(c, err);

@@ -5,10 +5,7 @@
 #include "history.h"
 #include "timestamp.h"
 
-enum {
-	GROUP_MAX = 250, /* messages between two commits */
-	LISTEN_MS = 250
-};
+enum { LISTEN_MS = 250 };
 
 /* What was taken is safe, and handlers get to work on it. */
 static enum bus_code settle(struct bus_consumer *c, struct bus_err *err)
@@ -41,7 +38,7 @@ static enum bus_code take_next(struct bus_consumer *c, struct bus_history *h, bo
 		c->group++;
 	}
 	bus_message_free(m);
-	return !rc && c->group >= GROUP_MAX ? settle(c, err) : rc;
+	return !rc && c->group >= BUS_CONSUMER_GROUP_MAX ? settle(c, err) : rc;
 }
 
 /* --since asks for more than there is. */

@@ -347,22 +347,12 @@ static enum bus_code collect_living(void *arg, const char *source, int64_t heard
 	return rc || silence->is_superseded ? rc : collect(silence, source, heard_us, err);
 }
 
-static bool is_known(const struct bus_bindings *list, const char *text)
-{
-	size_t i;
-
-	for (i = 0; i < list->count; i++)
-		if (strcmp(list->pattern[i], text) == 0)
-			return true;
-	return false;
-}
-
 static void tell_silent(struct bus_consumer *c, const struct bus_bindings *logs)
 {
 	size_t i;
 
 	for (i = 0; i < logs->count; i++)
-		if (!is_known(&c->hush, logs->pattern[i]))
+		if (!bus_bindings_has(&c->hush, logs->pattern[i]))
 			bus_say(&c->options->say,
 				"%s: nothing was heard of this log for more than %d s, not even "
 				"the bus.checkpoint that is promised for each hour; does its "

@@ -18,7 +18,10 @@
  *	consumer_watch.c what others are told of how it is
  *	consumer_jobs.c	 with a handler: the inbox, and what its handler gave up
  */
-enum { BUS_CONSUMER_INBOX_MAX = 1000 }; /* events; more stay in the queue */
+enum {
+	BUS_CONSUMER_GROUP_MAX = 250, /* messages between two commits, and acknowledgements */
+	BUS_CONSUMER_INBOX_MAX = 1000 /* events; more stay in the queue */
+};
 
 struct bus_consumer {
 	const struct bus_conf *conf;

@@ -56,16 +56,6 @@ static enum bus_code remember(void *arg, const char *pattern, struct bus_err *er
 	return bus_bindings_add(arg, pattern, err);
 }
 
-static bool is_in(const struct bus_bindings *list, const char *pattern)
-{
-	size_t i;
-
-	for (i = 0; i < list->count; i++)
-		if (strcmp(list->pattern[i], pattern) == 0)
-			return true;
-	return false;
-}
-
 /* What a pattern brings: itself, and the checkpoints of its logs. */
 static enum bus_code add_bound(struct bus_bindings *ret, const struct bus_bindings *list,
 			       struct bus_err *err)
@@ -118,7 +108,7 @@ static enum bus_code reconcile(struct bus_consumer *c, const struct bus_bindings
 
 	*ret_added = false;
 	for (i = 0; !rc && i < now->count; i++) {
-		if (is_in(before, now->pattern[i]))
+		if (bus_bindings_has(before, now->pattern[i]))
 			continue;
 		*ret_added = true;
 		if (!is_new)
@@ -127,7 +117,7 @@ static enum bus_code reconcile(struct bus_consumer *c, const struct bus_bindings
 		rc = bus_ledger_pattern(c->ledger, now->pattern[i], false, err);
 	}
 	for (i = 0; !rc && i < before->count; i++) {
-		if (is_in(now, before->pattern[i]))
+		if (bus_bindings_has(now, before->pattern[i]))
 			continue;
 		bus_say(&c->options->say, "queue %s is not bound to %s any more", c->queue,
 			before->pattern[i]);
@@ -311,7 +301,7 @@ static enum bus_code set_up_queue(struct bus_consumer *c, struct bus_err *err)
 	for (i = 0; !rc && i < needed.count; i++)
 		rc = bus_broker_bind(c->broker, c->queue, needed.pattern[i], err);
 	for (i = 0; !rc && i < c->bound.count; i++)
-		if (!is_in(&needed, c->bound.pattern[i]))
+		if (!bus_bindings_has(&needed, c->bound.pattern[i]))
 			rc = bus_broker_unbind(c->broker, c->queue, c->bound.pattern[i], err);
 	bus_bindings_finish(&needed);
 	return rc;

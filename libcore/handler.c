@@ -15,10 +15,10 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "handler_env.h"
+#include "timestamp.h"
 
 enum {
 	GRACE_MS = 5000,	/* from SIGTERM to SIGKILL */
@@ -47,10 +47,7 @@ struct run {
 
 static int64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return bus_time_mono() / 1000;
 }
 
 static void close_fd(int *fd)

@@ -34,12 +34,10 @@ static sqlite3_stmt *change(struct bus_ledger *ledger, enum bus_ledger_statement
 			    int64_t number, bool *ret_ours, enum bus_code *ret_rc,
 			    struct bus_err *err)
 {
-	sqlite3_stmt *stmt = NULL;
+	sqlite3_stmt *stmt;
 
 	*ret_ours = sqlite3_get_autocommit(ledger->db);
-	*ret_rc = bus_ledger_begin(ledger, err);
-	if (!*ret_rc)
-		stmt = bus_ledger_statement(ledger, which, ret_rc, err);
+	stmt = bus_ledger_change(ledger, which, ret_rc, err);
 	if (stmt)
 		sqlite3_bind_int64(stmt, 1, number);
 	return stmt;
@@ -61,17 +59,11 @@ enum bus_code bus_inbox_put(struct bus_ledger *ledger, const struct bus_belief *
 			    const struct bus_message *m, struct bus_err *err)
 {
 	const struct bus_event *ev = belief->event;
-	enum bus_code rc = bus_ledger_begin(ledger, err);
-	sqlite3_stmt *stmt;
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_change_log(ledger, L_PUT, ev->source, &rc, err);
 
-	if (!rc)
-		rc = bus_ledger_know_log(ledger, ev->source, err);
 	if (rc)
 		return rc;
-	stmt = bus_ledger_statement(ledger, L_PUT, &rc, err);
-	if (rc)
-		return rc;
-	sqlite3_bind_text(stmt, 1, ev->source, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)ev->id);
 	sqlite3_bind_text(stmt, 3, ev->subject ? ev->subject : "", -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 4, m->routing_key, -1, SQLITE_STATIC);

@@ -9,11 +9,11 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backoff.h"
 #include "keeper.h"
+#include "timestamp.h"
 
 enum {
 	FOREIGN_MS = 200, /* how often an earlier run's keepers are looked at */
@@ -41,17 +41,9 @@ struct bus_jobs {
 	struct bus_jobs_state state;
 };
 
-static int64_t clock_us(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static int64_t now_ms(void)
 {
-	return clock_us(CLOCK_MONOTONIC) / 1000;
+	return bus_time_mono() / 1000;
 }
 
 /* -- life -- */
@@ -234,7 +226,7 @@ static enum bus_code resolve(struct bus_jobs *jobs, int64_t number, struct bus_e
 {
 	struct bus_inbox_end end = { .outcome = BUS_INBOX_GAVE_UP,
 				     .reason = "its keeper was killed each time" };
-	const int64_t now = clock_us(CLOCK_REALTIME);
+	const int64_t now = bus_time_now();
 	struct bus_inbox_item *item = NULL;
 	enum bus_code rc;
 
@@ -345,8 +337,7 @@ static enum bus_code start_some(struct bus_jobs *jobs, struct bus_err *err)
 	while ((w = idle_worker(jobs, &taken.count)) &&
 	       taken.count + jobs->foreign < jobs->options.jobs &&
 	       now_ms() >= jobs->pause_until_ms) {
-		rc = bus_inbox_next(jobs->ledger, clock_us(CLOCK_REALTIME), &taken, &number,
-				    &wait_us, err);
+		rc = bus_inbox_next(jobs->ledger, bus_time_now(), &taken, &number, &wait_us, err);
 		if (rc == BUS_E_NO) {
 			if (wait_us >= 0)
 				jobs->state.wait_ms = wait_us < 60000000 ? (int)(wait_us / 1000) + 1

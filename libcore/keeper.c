@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "backoff.h"
+#include "timestamp.h"
 
 enum { SOCKET_FD = 3 };
 
@@ -141,35 +142,13 @@ struct keeper {
 	struct bus_handler_result result;
 };
 
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-/* <state-directory>/ledger/<queue>.db is how the ledger's path is made. */
 static enum bus_code open_ledger(struct keeper *k, struct bus_err *err)
 {
-	static const char middle[] = "/ledger/", end[] = ".db";
-	char *path = strdup(k->path), *slash = path ? strrchr(path, '/') : NULL;
-	char *queue = slash ? slash + 1 : NULL, *dot = queue ? strrchr(queue, '.') : NULL;
-	const size_t middle_len = sizeof(middle) - 2; /* without the last slash */
-	enum bus_code rc = BUS_E_BUG;
+	enum bus_code rc = bus_ledger_open_path(&k->ledger, k->path, false, err);
 
-	if (dot && strcmp(dot, end) == 0 && (size_t)(slash - path) > middle_len &&
-	    strncmp(slash - middle_len, middle, middle_len + 1) == 0) {
-		*dot = '\0';
-		slash[-(ptrdiff_t)middle_len] = '\0';
-		rc = bus_ledger_open(&k->ledger, path, queue, false, err);
-		if (rc == BUS_E_NO)
-			rc = bus_fail(err, BUS_E_CONFIG, "jobs: %s is not there any more", k->path);
-	} else {
-		bus_fail(err, rc, "jobs: %s is no ledger's path", k->path);
-	}
-	free(path);
-	return rc;
+	return rc == BUS_E_NO
+		       ? bus_fail(err, BUS_E_CONFIG, "jobs: %s is not there any more", k->path)
+		       : rc;
 }
 
 static enum bus_code make_ready(struct keeper *k, struct bus_err *err)
@@ -198,7 +177,7 @@ static enum bus_keeper_end judge(struct keeper *k, const struct bus_inbox_item *
 	}
 	*end = (struct bus_inbox_end){
 		.outcome = r->outcome,
-		.not_before_us = now_us() + bus_backoff_event_us(item->tries),
+		.not_before_us = bus_time_now() + bus_backoff_event_us(item->tries),
 		.reason = r->reason,
 		.output = r->output,
 		.output_len = r->output_len,

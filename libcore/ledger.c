@@ -169,16 +169,26 @@ enum bus_code bus_ledger_run(struct bus_ledger *ledger, sqlite3_stmt *stmt, stru
 	return rc;
 }
 
-enum bus_code bus_ledger_know_log(struct bus_ledger *ledger, const char *source,
-				  struct bus_err *err)
+sqlite3_stmt *bus_ledger_change(struct bus_ledger *ledger, enum bus_ledger_statement which,
+				enum bus_code *ret_rc, struct bus_err *err)
 {
-	enum bus_code rc;
-	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_LOG, &rc, err);
+	*ret_rc = bus_ledger_begin(ledger, err);
+	return *ret_rc ? NULL : bus_ledger_statement(ledger, which, ret_rc, err);
+}
 
-	if (rc)
-		return rc;
+sqlite3_stmt *bus_ledger_change_log(struct bus_ledger *ledger, enum bus_ledger_statement which,
+				    const char *source, enum bus_code *ret_rc, struct bus_err *err)
+{
+	sqlite3_stmt *stmt = bus_ledger_change(ledger, L_LOG, ret_rc, err);
+
+	if (!stmt)
+		return NULL;
 	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
-	return bus_ledger_run(ledger, stmt, err);
+	*ret_rc = bus_ledger_run(ledger, stmt, err);
+	stmt = *ret_rc ? NULL : bus_ledger_statement(ledger, which, ret_rc, err);
+	if (stmt)
+		sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
+	return stmt;
 }
 
 /* -- life -- */
@@ -186,10 +196,25 @@ enum bus_code bus_ledger_know_log(struct bus_ledger *ledger, const char *source,
 enum bus_code bus_ledger_open(struct bus_ledger **ret, const char *state_directory,
 			      const char *queue, bool create, struct bus_err *err)
 {
+	enum bus_code rc;
+	char *path;
+
+	if (asprintf(&path, "%s/ledger/%s.db", state_directory, queue) < 0)
+		return bus_fail(err, BUS_E_NOMEM, "ledger: out of memory");
+	rc = bus_ledger_open_path(ret, path, create, err);
+	free(path);
+	return rc;
+}
+
+enum bus_code bus_ledger_open_path(struct bus_ledger **ret, const char *path, bool create,
+				   struct bus_err *err)
+{
 	struct bus_ledger *ledger = calloc(1, sizeof(*ledger));
 	enum bus_code rc;
 
-	if (!ledger || asprintf(&ledger->path, "%s/ledger/%s.db", state_directory, queue) < 0) {
+	if (ledger)
+		ledger->path = strdup(path);
+	if (!ledger || !ledger->path) {
 		free(ledger);
 		return bus_fail(err, BUS_E_NOMEM, "ledger: out of memory");
 	}
@@ -286,17 +311,11 @@ enum bus_code bus_ledger_look(struct bus_ledger *ledger, const char *source, uin
 enum bus_code bus_ledger_note(struct bus_ledger *ledger, const char *source, uint64_t id,
 			      const struct bus_hash *leaf, struct bus_err *err)
 {
-	enum bus_code rc = bus_ledger_begin(ledger, err);
-	sqlite3_stmt *stmt;
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_change_log(ledger, L_NOTE, source, &rc, err);
 
-	if (!rc)
-		rc = bus_ledger_know_log(ledger, source, err);
 	if (rc)
 		return rc;
-	stmt = bus_ledger_statement(ledger, L_NOTE, &rc, err);
-	if (rc)
-		return rc;
-	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)id);
 	sqlite3_bind_blob(stmt, 3, leaf->b, BUS_HASH_LEN, SQLITE_STATIC);
 	return bus_ledger_run(ledger, stmt, err);
@@ -310,139 +329,13 @@ enum bus_code bus_ledger_hold(struct bus_ledger *ledger, struct bus_err *err)
 enum bus_code bus_ledger_revive(struct bus_ledger *ledger, const char *source, uint64_t id,
 				struct bus_err *err)
 {
-	enum bus_code rc = bus_ledger_begin(ledger, err);
-	sqlite3_stmt *stmt;
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_change(ledger, L_REVIVE, &rc, err);
 
-	if (rc)
-		return rc;
-	stmt = bus_ledger_statement(ledger, L_REVIVE, &rc, err);
 	if (rc)
 		return rc;
 	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)id);
 	rc = bus_ledger_run(ledger, stmt, err);
 	return !rc && !sqlite3_changes(ledger->db) ? BUS_E_NO : rc;
-}
-
-/* -- the queue -- */
-
-static enum bus_code get(struct bus_ledger *ledger, const char *name, int64_t *ret,
-			 struct bus_err *err)
-{
-	enum bus_code rc;
-	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_GET, &rc, err);
-	int step;
-
-	if (rc)
-		return rc;
-	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
-	step = sqlite3_step(stmt);
-	if (step == SQLITE_ROW)
-		*ret = sqlite3_column_int64(stmt, 0);
-	else if (step == SQLITE_DONE)
-		rc = BUS_E_NO;
-	else
-		rc = bus_ledger_fail(ledger, err);
-	sqlite3_reset(stmt);
-	return rc;
-}
-
-static enum bus_code set(struct bus_ledger *ledger, const char *name, int64_t value,
-			 struct bus_err *err)
-{
-	enum bus_code rc = bus_ledger_begin(ledger, err);
-	sqlite3_stmt *stmt;
-
-	if (rc)
-		return rc;
-	stmt = bus_ledger_statement(ledger, L_STORE, &rc, err);
-	if (rc)
-		return rc;
-	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(stmt, 2, value);
-	return bus_ledger_run(ledger, stmt, err);
-}
-
-static enum bus_code unset(struct bus_ledger *ledger, const char *name, struct bus_err *err)
-{
-	enum bus_code rc = bus_ledger_begin(ledger, err);
-	sqlite3_stmt *stmt;
-
-	if (rc)
-		return rc;
-	stmt = bus_ledger_statement(ledger, L_UNSET, &rc, err);
-	if (rc)
-		return rc;
-	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
-	return bus_ledger_run(ledger, stmt, err);
-}
-
-enum bus_code bus_ledger_since(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err)
-{
-	return get(ledger, "since", ret_us, err);
-}
-
-enum bus_code bus_ledger_set_since(struct bus_ledger *ledger, int64_t us, struct bus_err *err)
-{
-	return set(ledger, "since", us, err);
-}
-
-enum bus_code bus_ledger_asked(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err)
-{
-	return get(ledger, "asked", ret_us, err);
-}
-
-enum bus_code bus_ledger_set_asked(struct bus_ledger *ledger, int64_t us, struct bus_err *err)
-{
-	return set(ledger, "asked", us, err);
-}
-
-enum bus_code bus_ledger_behind(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err)
-{
-	return get(ledger, "behind", ret_us, err);
-}
-
-enum bus_code bus_ledger_set_behind(struct bus_ledger *ledger, int64_t us, struct bus_err *err)
-{
-	return us ? set(ledger, "behind", us, err) : unset(ledger, "behind", err);
-}
-
-/* -- logs of which all is known (ledger_position.c has the other half) -- */
-
-enum bus_code bus_ledger_set_all_whole(struct bus_ledger *ledger, bool whole, struct bus_err *err)
-{
-	return whole ? set(ledger, "whole", 1, err) : unset(ledger, "whole", err);
-}
-
-enum bus_code bus_ledger_pattern(struct bus_ledger *ledger, const char *pattern, bool dropped,
-				 struct bus_err *err)
-{
-	enum bus_code rc;
-	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_PATTERN, &rc, err);
-
-	if (rc)
-		return rc;
-	sqlite3_bind_text(stmt, 1, pattern, -1, SQLITE_STATIC);
-	sqlite3_bind_int(stmt, 2, dropped);
-	return bus_ledger_run(ledger, stmt, err);
-}
-
-enum bus_code bus_ledger_patterns(struct bus_ledger *ledger, bool dropped,
-				  enum bus_code (*each)(void *arg, const char *pattern,
-							struct bus_err *err),
-				  void *arg, struct bus_err *err)
-{
-	enum bus_code rc;
-	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_PATTERNS, &rc, err);
-	int step = SQLITE_DONE;
-
-	if (rc)
-		return rc;
-	sqlite3_bind_int(stmt, 1, dropped);
-	while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW)
-		rc = each(arg, (const char *)sqlite3_column_text(stmt, 0), err);
-	if (!rc && step != SQLITE_DONE)
-		rc = bus_ledger_fail(ledger, err);
-	sqlite3_reset(stmt);
-	return rc;
 }

@@ -26,6 +26,9 @@ struct bus_ledger;
 /* BUS_E_NO where there is none and it must not be made. */
 enum bus_code bus_ledger_open(struct bus_ledger **ret, const char *state_directory,
 			      const char *queue, bool create, struct bus_err *err);
+/* By what bus_ledger_path() said. */
+enum bus_code bus_ledger_open_path(struct bus_ledger **ret, const char *path, bool create,
+				   struct bus_err *err);
 void bus_ledger_close(struct bus_ledger *ledger); /* what is not committed is forgotten */
 enum bus_code bus_ledger_commit(struct bus_ledger *ledger, struct bus_err *err);
 /* Only one consumer may work on it; BUS_E_HELD: another does.  Until the ledger is closed. */
@@ -118,7 +121,7 @@ enum bus_code bus_ledger_logs(struct bus_ledger *ledger,
 						    struct bus_err *err),
 			      void *arg, struct bus_err *err);
 
-/* -- the queue -- */
+/* -- the queue (ledger_queue.c) -- */
 
 /*
  * From what time on (microseconds since 1970) this queue's user wants events:

@@ -19,15 +19,15 @@ static sqlite3_stmt *about(struct bus_ledger *ledger, enum bus_ledger_statement 
 	return stmt;
 }
 
-/* The same, in a transaction in which the log is known. */
 static sqlite3_stmt *change(struct bus_ledger *ledger, enum bus_ledger_statement which,
 			    const char *source, const char *type, enum bus_code *ret_rc,
 			    struct bus_err *err)
 {
-	*ret_rc = bus_ledger_begin(ledger, err);
-	if (!*ret_rc)
-		*ret_rc = bus_ledger_know_log(ledger, source, err);
-	return *ret_rc ? NULL : about(ledger, which, source, type, ret_rc, err);
+	sqlite3_stmt *stmt = bus_ledger_change_log(ledger, which, source, ret_rc, err);
+
+	if (stmt)
+		sqlite3_bind_text(stmt, 2, type, -1, SQLITE_STATIC);
+	return stmt;
 }
 
 enum bus_code bus_ledger_position(struct bus_ledger *ledger, const char *source, const char *type,
@@ -66,12 +66,9 @@ enum bus_code bus_ledger_advance(struct bus_ledger *ledger, const char *source, 
 
 enum bus_code bus_ledger_settle(struct bus_ledger *ledger, struct bus_err *err)
 {
-	enum bus_code rc = bus_ledger_begin(ledger, err);
-	sqlite3_stmt *stmt;
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_change(ledger, L_SETTLE, &rc, err);
 
-	if (rc)
-		return rc;
-	stmt = bus_ledger_statement(ledger, L_SETTLE, &rc, err);
 	return rc ? rc : bus_ledger_run(ledger, stmt, err);
 }
 
@@ -208,12 +205,9 @@ enum bus_code bus_ledger_missing(struct bus_ledger *ledger,
 
 enum bus_code bus_ledger_reported(struct bus_ledger *ledger, struct bus_err *err)
 {
-	enum bus_code rc = bus_ledger_begin(ledger, err);
-	sqlite3_stmt *stmt;
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_change(ledger, L_REPORTED, &rc, err);
 
-	if (rc)
-		return rc;
-	stmt = bus_ledger_statement(ledger, L_REPORTED, &rc, err);
 	return rc ? rc : bus_ledger_run(ledger, stmt, err);
 }
 
@@ -243,26 +237,15 @@ enum bus_code bus_ledger_set_whole(struct bus_ledger *ledger, const char *source
 
 	if (!source)
 		return bus_ledger_set_all_whole(ledger, true, err);
-	rc = bus_ledger_begin(ledger, err);
-	if (!rc)
-		rc = bus_ledger_know_log(ledger, source, err);
-	if (rc)
-		return rc;
-	stmt = bus_ledger_statement(ledger, L_SET_WHOLE, &rc, err);
-	if (rc)
-		return rc;
-	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
-	return bus_ledger_run(ledger, stmt, err);
+	stmt = bus_ledger_change_log(ledger, L_SET_WHOLE, source, &rc, err);
+	return rc ? rc : bus_ledger_run(ledger, stmt, err);
 }
 
 enum bus_code bus_ledger_forget_whole(struct bus_ledger *ledger, struct bus_err *err)
 {
-	enum bus_code rc = bus_ledger_begin(ledger, err);
-	sqlite3_stmt *stmt;
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_change(ledger, L_FORGET_WHOLE, &rc, err);
 
-	if (rc)
-		return rc;
-	stmt = bus_ledger_statement(ledger, L_FORGET_WHOLE, &rc, err);
 	if (!rc)
 		rc = bus_ledger_run(ledger, stmt, err);
 	return rc ? rc : bus_ledger_set_all_whole(ledger, false, err);
@@ -271,17 +254,11 @@ enum bus_code bus_ledger_forget_whole(struct bus_ledger *ledger, struct bus_err 
 enum bus_code bus_ledger_hear(struct bus_ledger *ledger, const char *source, int64_t time_us,
 			      struct bus_err *err)
 {
-	enum bus_code rc = bus_ledger_begin(ledger, err);
-	sqlite3_stmt *stmt;
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_change_log(ledger, L_HEAR, source, &rc, err);
 
-	if (!rc)
-		rc = bus_ledger_know_log(ledger, source, err);
 	if (rc)
 		return rc;
-	stmt = bus_ledger_statement(ledger, L_HEAR, &rc, err);
-	if (rc)
-		return rc;
-	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 2, time_us);
 	return bus_ledger_run(ledger, stmt, err);
 }

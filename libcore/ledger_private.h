@@ -6,7 +6,7 @@
 #include "ledger.h"
 
 /*
- * What ledger.c, ledger_position.c and inbox.c share.  One table each would do
+ * What ledger.c, ledger_queue.c, ledger_position.c and inbox.c share.  One table each would do
  * for small ones, but they must be changed in one transaction.
  */
 enum bus_ledger_statement {
@@ -68,9 +68,12 @@ enum bus_code bus_ledger_begin(struct bus_ledger *ledger, struct bus_err *err);
 enum bus_code bus_ledger_run(struct bus_ledger *ledger, sqlite3_stmt *stmt, struct bus_err *err);
 /* For what the database said last. */
 enum bus_code bus_ledger_fail(struct bus_ledger *ledger, struct bus_err *err);
-/* Makes the log known, so that its number can be asked for by name. */
-enum bus_code bus_ledger_know_log(struct bus_ledger *ledger, const char *source,
-				  struct bus_err *err);
+/* The statement, in a transaction. */
+sqlite3_stmt *bus_ledger_change(struct bus_ledger *ledger, enum bus_ledger_statement which,
+				enum bus_code *ret_rc, struct bus_err *err);
+/* The same for one that is about a log, its source bound to ?1, which has a number then. */
+sqlite3_stmt *bus_ledger_change_log(struct bus_ledger *ledger, enum bus_ledger_statement which,
+				    const char *source, enum bus_code *ret_rc, struct bus_err *err);
 
 /* All logs are whole, also those that are not known yet. */
 enum bus_code bus_ledger_set_all_whole(struct bus_ledger *ledger, bool whole, struct bus_err *err);

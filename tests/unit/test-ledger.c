@@ -147,17 +147,19 @@ static void queues_have_ledgers_of_their_own(void)
 static enum bus_code list(void *arg, const char *pattern, struct bus_err *err)
 {
 	(void)err;
-	strcat(strcat(arg, pattern), ";");
+	bus_buf_printf(arg, "%s;", pattern);
 	return BUS_OK;
 }
 
 static void check_patterns(struct bus_ledger *ledger, bool dropped, const char *expected)
 {
-	char text[300] = "";
+	struct bus_buf text = BUS_BUF_INIT(1000);
 	struct bus_err err;
 
-	CHECK_CODE(bus_ledger_patterns(ledger, dropped, list, text, &err), BUS_OK, &err);
-	CHECK_TEXT(text, expected);
+	bus_buf_puts(&text, "");
+	CHECK_CODE(bus_ledger_patterns(ledger, dropped, list, &text, &err), BUS_OK, &err);
+	CHECK_TEXT(text.p, expected);
+	bus_buf_finish(&text);
 }
 
 static void check_bindings(struct bus_ledger *ledger, const char *expected)
@@ -367,9 +369,7 @@ static void another_programs_file_is_refused(void)
 
 	bus_ledger_close(ledger);
 	ledger = NULL;
-	path = malloc(strlen(dir) + 20);
-	CHECK_NEED(path != NULL);
-	sprintf(path, "%s/ledger/x.db", dir);
+	CHECK_NEED(asprintf(&path, "%s/ledger/x.db", dir) > 0);
 	check_write(path, 0600,
 		    "not a database, but long enough to be looked at as if it were one: "
 		    "a header of SQLite has one hundred bytes\n");
