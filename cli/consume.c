@@ -179,9 +179,10 @@ static void tell_counts(const struct bus_consumer_counts *counts)
 		disbelieved += counts->disbelieved[rc];
 	if (disbelieved || counts->gaps || counts->missing || counts->given_up)
 		bus_say(&say,
-			"%llu events, %llu repeats, %llu not believed and parked, %llu gaps, "
+			"%llu events, %llu repeats, %llu not believed and %s, %llu gaps, "
 			"%llu events healed, %llu missing, %llu given up by the command",
-			counts->events, counts->repeats, disbelieved, counts->gaps, counts->healed,
+			counts->events, counts->repeats, disbelieved,
+			counts->cannot_park ? "not kept" : "parked", counts->gaps, counts->healed,
 			counts->missing, counts->given_up);
 	if (counts->jobs.running)
 		bus_say(&say,

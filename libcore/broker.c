@@ -9,6 +9,7 @@
 #include "timestamp.h"
 
 const char bus_exchange[] = "debmsg";
+const char bus_keep_exchange[] = "debmsg.keep";
 const char bus_stream[] = "debmsg.log";
 const char bus_dead_exchange[] = "debmsg.dead";
 const char bus_parked_queue[] = "debmsg.parked";
@@ -31,6 +32,30 @@ amqp_table_entry_t bus_broker_text(const char *name, const char *value, size_t l
 }
 
 /* -- publishing -- */
+
+/*
+ * AMQP has no question for it.  Taking away a binding needs the same right on the
+ * exchange that the events would go to, and that there is none is no failure.
+ */
+enum bus_code bus_broker_may_publish(struct bus_broker *b, const char *exchange, bool *ret,
+				     struct bus_err *err)
+{
+	static const char key[] = "org.debian.dev.debmsg.no.such.binding";
+	struct bus_err why = { BUS_OK, "" };
+	amqp_rpc_reply_t reply;
+	char name[200];
+	enum bus_code rc;
+
+	amqp_exchange_unbind(b->conn, BUS_BROKER_CHANNEL, amqp_cstring_bytes(exchange),
+			     amqp_cstring_bytes(bus_exchange), amqp_cstring_bytes(key),
+			     amqp_empty_table);
+	reply = amqp_get_rpc_reply(b->conn);
+	rc = bus_broker_reply(b, "cannot ask for a permission", reply, &why);
+	snprintf(name, sizeof(name), "exchange '%s'", exchange);
+	*ret = rc != BUS_E_CONFIG || !strstr(why.text, "ACCESS_REFUSED") || !strstr(why.text, name);
+	/* what else the operator must mend is found by whoever needs it */
+	return !rc || rc == BUS_E_CONFIG ? BUS_OK : bus_fail(err, rc, "%s", why.text);
+}
 
 enum bus_code bus_broker_confirms(struct bus_broker *b, struct bus_err *err)
 {

@@ -31,17 +31,25 @@ struct bus_broker_login {
 	const struct bus_conf_broker *conf; /* where, and how TLS is done */
 	const char *user;		    /* NULL: the one in the url */
 	const char *password_file;	    /* with user */
+	const char *cert_file, *key_file;   /* with user; NULL: those of conf, if any */
 	const char *purpose;		    /* shown in the management UI */
 };
 
 extern const char bus_exchange[];      /* "debmsg" */
+extern const char bus_keep_exchange[]; /* "debmsg.keep": the history only */
 extern const char bus_stream[];	       /* "debmsg.log" */
 extern const char bus_dead_exchange[]; /* "debmsg.dead" */
 extern const char bus_parked_queue[];  /* "debmsg.parked" */
 
+/*
+ * Logs in with the password or, where there is no password file, as the one whom
+ * the client certificate names (SASL EXTERNAL).
+ */
 enum bus_code bus_broker_open(struct bus_broker **ret, const struct bus_broker_login *login,
 			      struct bus_err *err);
 void bus_broker_close(struct bus_broker *b);
+/* After a failure, too: the connection can be used no more. */
+bool bus_broker_is_lost(const struct bus_broker *b);
 
 const char *bus_broker_user(const struct bus_broker *b);
 const char *bus_broker_address(const struct bus_broker *b); /* host:port */
@@ -66,6 +74,12 @@ struct bus_outgoing {
 	size_t output_len; /* 0: none; more than BUS_PARKING_OUTPUT_MAX is cut at the front */
 };
 
+/*
+ * May we publish to this exchange, as far as its name goes?  Where we may not, or
+ * where there is none, the connection is lost; then *ret is false, or true.
+ */
+enum bus_code bus_broker_may_publish(struct bus_broker *b, const char *exchange, bool *ret,
+				     struct bus_err *err);
 /* From now on every publish gets a number: 1, 2, ... */
 enum bus_code bus_broker_confirms(struct bus_broker *b, struct bus_err *err);
 /*

@@ -15,7 +15,7 @@ enum {
 	CLOSE_S = 2 /* a broker in an alarm reads nothing, and will not answer a close */
 };
 
-static enum bus_code open_socket(struct bus_broker *b, const struct bus_conf_broker *conf,
+static enum bus_code open_socket(struct bus_broker *b, const struct bus_broker_login *how,
 				 const struct amqp_connection_info *info, struct bus_err *err)
 {
 	struct timeval limit = { .tv_sec = CONNECT_S };
@@ -28,18 +28,23 @@ static enum bus_code open_socket(struct bus_broker *b, const struct bus_conf_bro
 	if (info->ssl) {
 		amqp_ssl_socket_set_verify_peer(socket, 1);
 		amqp_ssl_socket_set_verify_hostname(socket, 1);
-		if (!conf->ca_file)
+		if (!how->conf->ca_file)
 			return bus_fail(err, BUS_E_CONFIG,
 					"broker %s: amqps needs ca-file in the broker section",
 					b->address);
-		status = amqp_ssl_socket_set_cacert(socket, conf->ca_file);
-		if (status == AMQP_STATUS_OK && conf->cert_file)
-			status = amqp_ssl_socket_set_key(socket, conf->cert_file, conf->key_file);
+		status = amqp_ssl_socket_set_cacert(socket, how->conf->ca_file);
 		if (status != AMQP_STATUS_OK)
 			return bus_fail(err, BUS_E_CONFIG,
-					"broker %s: cannot use ca-file %s, cert-file or key-file: "
-					"%s",
-					b->address, conf->ca_file, amqp_error_string2(status));
+					"broker %s: ca-file %s cannot be read, or holds no "
+					"certificate",
+					b->address, how->conf->ca_file);
+		if (how->cert_file)
+			status = amqp_ssl_socket_set_key(socket, how->cert_file, how->key_file);
+		if (status != AMQP_STATUS_OK)
+			return bus_fail(err, BUS_E_CONFIG,
+					"broker %s: cert-file %s and key-file %s cannot be read, "
+					"or do not belong together",
+					b->address, how->cert_file, how->key_file);
 	}
 	status = amqp_socket_open_noblock(socket, info->host, info->port, &limit);
 	if (status == AMQP_STATUS_SOCKET_ERROR) /* all that rabbitmq-c says of it */
@@ -98,12 +103,17 @@ static enum bus_code login(struct bus_broker *b, const struct bus_broker_login *
 						   BUS_BROKER_HEARTBEAT_S, &properties,
 						   AMQP_SASL_METHOD_EXTERNAL, b->user);
 	rc = bus_broker_reply(b, "cannot log in", reply, &why);
+	if (rc == BUS_E_CONFIG && strstr(why.text, "ACCESS_REFUSED") && !secret)
+		return bus_fail(err, rc,
+				"broker %s: login refused for the certificate %s: the broker must "
+				"take EXTERNAL, and have the user whom the certificate names; the "
+				"admin makes it with debmsg-broker add ROLE NAME --certificate",
+				b->address, how->cert_file);
 	if (rc == BUS_E_CONFIG && strstr(why.text, "ACCESS_REFUSED"))
 		return bus_fail(err, rc,
 				"broker %s: login refused for user %s: no such user, or not the "
-				"password in %s; the admin sets it with broker-config/add-user",
-				b->address, b->user,
-				how->password_file ? how->password_file : "(client certificate)");
+				"password in %s; the admin sets it with debmsg-broker add",
+				b->address, b->user, how->password_file);
 	if (rc)
 		bus_fail(err, rc, "%s", why.text);
 	return rc;
@@ -118,7 +128,7 @@ static enum bus_code open_channel(struct bus_broker *b, const struct bus_broker_
 
 	amqp_set_handshake_timeout(b->conn, &handshake);
 	amqp_set_rpc_timeout(b->conn, &rpc);
-	rc = open_socket(b, how->conf, info, err);
+	rc = open_socket(b, how, info, err);
 	if (!rc)
 		rc = login(b, how, vhost, secret, err);
 	if (rc)
@@ -180,11 +190,15 @@ enum bus_code bus_broker_open(struct bus_broker **ret, const struct bus_broker_l
 				"debmsg.conf(5)");
 	if (!how.user)
 		how.password_file = how.conf->password_file;
+	if (!how.cert_file) {
+		how.cert_file = how.conf->cert_file;
+		how.key_file = how.conf->key_file;
+	}
 	if (how.password_file) {
 		rc = bus_secret_read(&secret, how.password_file, err);
 		if (rc)
 			return rc;
-	} else if (!how.conf->cert_file) {
+	} else if (!how.cert_file) {
 		return bus_fail(err, BUS_E_CONFIG,
 				"broker: neither password-file nor cert-file is given for user %s",
 				how.user ? how.user : "of the url");
@@ -209,6 +223,11 @@ void bus_broker_close(struct bus_broker *b)
 	if (b->conn)
 		amqp_destroy_connection(b->conn);
 	free(b);
+}
+
+bool bus_broker_is_lost(const struct bus_broker *b)
+{
+	return b->lost;
 }
 
 const char *bus_broker_user(const struct bus_broker *b)

@@ -23,25 +23,33 @@ enum bus_code bus_broker_lost(struct bus_broker *b, const char *doing, int statu
 			status == AMQP_STATUS_TIMEOUT ? "no answer" : amqp_error_string2(status));
 }
 
+/*
+ * Some pass by themselves, under the codes of others that do not: a queue without
+ * its leader, and limits of users and virtual hosts.
+ */
+static bool will_pass(const char *said)
+{
+	return strstr(said, "is down or inaccessible") || strstr(said, "timed out") ||
+	       (strstr(said, "limit") && strstr(said, "reached"));
+}
+
 /* The broker closed channel or connection, with a code of AMQP 0-9-1 section 1.2. */
 static enum bus_code refused(struct bus_broker *b, const char *doing, uint16_t code,
 			     amqp_bytes_t text, struct bus_err *err)
 {
-	static const char load[] = "the admin loads broker-config/definitions.json with "
-				   "broker-config/load";
+	static const char load[] = "the admin makes what is missing with debmsg-broker load";
 	char said[200];
 
 	b->lost = true;
 	bus_broker_copy(said, sizeof(said), text);
-	/* Two that pass by themselves, under the codes of others that do not. */
-	if (strstr(said, "is down or inaccessible") || strstr(said, "timed out"))
-		code = AMQP_INTERNAL_ERROR;
+	if (will_pass(said))
+		return bus_fail(err, BUS_E_UNAVAILABLE, "broker %s: %s: %s", b->address, doing,
+				said);
 	switch (code) {
 	case AMQP_ACCESS_REFUSED:
 		return bus_fail(err, BUS_E_CONFIG,
 				"broker %s: %s: refused for user %s: %s; the admin gives "
-				"permissions "
-				"with broker-config/add-user",
+				"permissions with debmsg-broker add",
 				b->address, doing, b->user, said);
 	case AMQP_NOT_ALLOWED:
 		return bus_fail(err, BUS_E_CONFIG,

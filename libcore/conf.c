@@ -47,11 +47,11 @@ static const struct {
 enum { OPTION_COUNT = sizeof(adapter_option) / sizeof(*adapter_option) };
 
 /* The last ones are the table's (add_adapter_options()). */
-enum { SERVICE_OPTION_COUNT = 3 };
+enum { SERVICE_OPTION_COUNT = 5 };
 static cfg_opt_t service_opts[SERVICE_OPTION_COUNT + OPTION_COUNT + 1] = {
-	CFG_STR("origin", NULL, CFGF_NONE),
-	CFG_STR("user", NULL, CFGF_NONE),
-	CFG_STR("password-file", NULL, CFGF_NONE),
+	CFG_STR("origin", NULL, CFGF_NONE),	   CFG_STR("user", NULL, CFGF_NONE),
+	CFG_STR("password-file", NULL, CFGF_NONE), CFG_STR("cert-file", NULL, CFGF_NONE),
+	CFG_STR("key-file", NULL, CFGF_NONE),
 };
 
 static cfg_opt_t top_opts[] = { CFG_STR("environment", NULL, CFGF_NONE),
@@ -104,6 +104,8 @@ void bus_conf_free(struct bus_conf *conf)
 		free(conf->service[i].origin);
 		free(conf->service[i].user);
 		free(conf->service[i].password_file);
+		free(conf->service[i].cert_file);
+		free(conf->service[i].key_file);
 		for (j = 0; conf->service[i].option && j < OPTION_COUNT; j++)
 			free_list(conf->service[i].option[j]);
 		free(conf->service[i].option);
@@ -243,11 +245,17 @@ static enum bus_code load_service(struct bus_conf *conf, cfg_t *cfg, struct bus_
 	s->origin = bus_confuse_text(cfg, "origin", &nomem);
 	s->user = bus_confuse_text(cfg, "user", &nomem);
 	s->password_file = bus_confuse_text(cfg, "password-file", &nomem);
+	s->cert_file = bus_confuse_text(cfg, "cert-file", &nomem);
+	s->key_file = bus_confuse_text(cfg, "key-file", &nomem);
 	if (nomem || !s->name)
 		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
 	if (!bus_service_valid(s->name))
 		return bus_confuse_fail(cfg, conf->path, err,
 					"service \"%s\": a name is one word of a-z, 0-9, - and _",
+					s->name);
+	if (!s->cert_file != !s->key_file)
+		return bus_confuse_fail(cfg, conf->path, err,
+					"service \"%s\" has only one of cert-file and key-file",
 					s->name);
 	if (!s->origin || !bus_origin_name_valid(s->origin))
 		return bus_confuse_fail(cfg, conf->path, err,

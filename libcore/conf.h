@@ -23,10 +23,11 @@ struct bus_conf_broker {
 };
 
 struct bus_conf_service {
-	char *name;   /* "dak" */
-	char *origin; /* the log's name, without epoch */
-	char *user;   /* broker user that publishes */
-	char *password_file;
+	char *name;	     /* "dak" */
+	char *origin;	     /* the log's name, without epoch */
+	char *user;	     /* broker user that publishes */
+	char *password_file; /* NULL: EXTERNAL, with the next two or those of broker */
+	char *cert_file, *key_file;
 	char ***option; /* of its adapter; for bus_conf_option() */
 };
 

@@ -107,8 +107,8 @@ static enum bus_code handle_broker(struct bus_consumer *c, struct bus_broker_eve
 	case BUS_BROKER_RETURNED:
 		return bus_fail(err, BUS_E_UNAVAILABLE,
 				"a rejected message could not be put into debmsg.parked: exchange "
-				"%s takes it nowhere; the admin loads "
-				"broker-config/definitions.json with broker-config/load",
+				"%s takes it nowhere; the admin makes what is missing with "
+				"debmsg-broker load",
 				bus_dead_exchange);
 	case BUS_BROKER_CANCELLED:
 		return bus_fail(err, BUS_E_UNAVAILABLE, "queue %s was deleted or lost its leader",

@@ -11,9 +11,9 @@
  *
  * Messages are taken in groups, as many as are there.  For each the action is
  * called, or, if it is not believed, it is put into debmsg.parked with the
- * failure's name.  Then the ledger is written, then the group acknowledged.
- * A crash in between repeats the last group's actions and loses nothing.  With
- * a handler the action is the inbox, so nothing is repeated (jobs.h).
+ * failure's name, if the user may do that.  Then the ledger is written, then the group
+ * acknowledged. A crash in between repeats the last group's actions and loses nothing.  With a
+ * handler the action is the inbox, so nothing is repeated (jobs.h).
  *
  * What an event or a bus.checkpoint shows to be missing is read from the
  * history, and so is all there was before, for a queue that is new: whatever
@@ -26,11 +26,12 @@
 struct bus_consumer_counts {
 	unsigned long long events, repeats;
 	unsigned long long disbelieved[BUS_CODE_COUNT]; /* and parked, by why */
-	unsigned long long gaps;			/* holes that were noticed */
-	unsigned long long healed;			/* events that came from the history */
-	unsigned long long missing;			/* events that no history had */
-	unsigned long long given_up;			/* events whose handler did: parked */
-	unsigned int silent; /* logs of which nothing is heard at present */
+	bool cannot_park;	     /* this user may not: what is not believed is only said */
+	unsigned long long gaps;     /* holes that were noticed */
+	unsigned long long healed;   /* events that came from the history */
+	unsigned long long missing;  /* events that no history had */
+	unsigned long long given_up; /* events whose handler did: parked, or only said */
+	unsigned int silent;	     /* logs of which nothing is heard at present */
 	bool connected;
 	unsigned long long connections; /* made to the queue */
 	int64_t newest_us;		/* time of the newest event that was taken; 0: none yet */

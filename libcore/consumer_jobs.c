@@ -21,8 +21,8 @@ static enum bus_code park_failed(struct bus_consumer *c, struct bus_err *err)
 		rc = bus_inbox_find(c->ledger, BUS_INBOX_FAILED, 0, &item, err);
 		if (rc)
 			return rc == BUS_E_NO ? BUS_OK : rc;
-		bus_say(&c->options->say, "the handler gave up, parked: %s (message %s)",
-			item->reason,
+		bus_say(&c->options->say, "the handler gave up, %s: %s (message %s)",
+			bus_consumer_kept(c), item->reason,
 			item->message->message_id ? item->message->message_id : "without id");
 		rc = bus_consumer_park(c, item->message, "handler-failed", item->reason,
 				       item->output, item->output_len, err);

@@ -37,6 +37,7 @@ struct bus_consumer {
 	/* What the user asked for; what may come, which is that and what was asked before. */
 	struct bus_bindings wanted, bound;
 
+	bool asked_parking;	     /* counts->cannot_park is known */
 	struct bus_confirms parking; /* publishes to debmsg.dead on this connection */
 	uint64_t last_tag;	     /* newest delivery not acknowledged; 0: none */
 	unsigned int group;	     /* deliveries since the last acknowledgement */
@@ -74,10 +75,15 @@ enum bus_consumer_from { BUS_FROM_QUEUE, BUS_FROM_HISTORY };
  */
 enum bus_code bus_consumer_take(struct bus_consumer *c, const struct bus_message *m,
 				enum bus_consumer_from from, struct bus_err *err);
-/* Puts a message into debmsg.parked; the confirm comes later (c->parking). */
+/*
+ * Puts a message into debmsg.parked; the confirm comes later (c->parking).  Where
+ * c->counts->cannot_park, it does nothing: the caller has said what becomes of it.
+ */
 enum bus_code bus_consumer_park(struct bus_consumer *c, const struct bus_message *m,
 				const char *reason, const char *text, const char *output,
 				size_t output_len, struct bus_err *err);
+/* What becomes of it, for people: "parked". */
+const char *bus_consumer_kept(const struct bus_consumer *c);
 bool bus_consumer_limit_reached(const struct bus_consumer *c);
 
 /* -- consumer_gaps.c -- */

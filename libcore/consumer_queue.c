@@ -289,6 +289,25 @@ static enum bus_code check_gone(struct bus_consumer *c, struct bus_err *err)
 	return rc ? rc : bus_ledger_commit(c->ledger, err);
 }
 
+/* Known before a message is taken: it is said truly what becomes of it, and counted once. */
+static enum bus_code learn_parking(struct bus_consumer *c, struct bus_err *err)
+{
+	bool may = true;
+	enum bus_code rc;
+
+	rc = bus_broker_may_publish(c->broker, bus_dead_exchange, &may, err);
+	if (rc)
+		return rc;
+	c->asked_parking = true;
+	c->counts->cannot_park = !may;
+	if (!may)
+		bus_say(&c->options->say,
+			"messages that are rejected cannot be kept: user %s may not put them into "
+			"%s; each is named here",
+			bus_broker_user(c->broker), bus_parked_queue);
+	return bus_broker_is_lost(c->broker) ? open_broker(c, err) : BUS_OK;
+}
+
 static enum bus_code set_up_queue(struct bus_consumer *c, struct bus_err *err)
 {
 	struct bus_bindings needed = { 0 };
@@ -317,6 +336,8 @@ enum bus_code bus_consumer_connect(struct bus_consumer *c, struct bus_err *err)
 	rc = check_name(c->options->queue, err);
 	if (!rc)
 		rc = open_broker(c, err);
+	if (!rc && !c->asked_parking)
+		rc = learn_parking(c, err);
 	if (!rc && is_first)
 		rc = learn_queue(c, err);
 	if (!rc && !c->behind)

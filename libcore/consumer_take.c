@@ -33,11 +33,19 @@ enum bus_code bus_consumer_park(struct bus_consumer *c, const struct bus_message
 		.output = output,
 		.output_len = output_len,
 	};
-	enum bus_code rc = bus_broker_publish(c->broker, &out, err);
+	enum bus_code rc;
 
+	if (c->counts->cannot_park)
+		return BUS_OK;
+	rc = bus_broker_publish(c->broker, &out, err);
 	if (!rc)
 		bus_confirms_sent(&c->parking);
 	return rc;
+}
+
+const char *bus_consumer_kept(const struct bus_consumer *c)
+{
+	return c->counts->cannot_park ? "not kept" : "parked";
 }
 
 /* In the history it is nobody's to park: the queue's own copy is. */
@@ -61,8 +69,9 @@ static enum bus_code disbelieve(struct bus_consumer *c, const struct bus_message
 		note_unbelieved(c, why, text);
 		return BUS_OK;
 	}
-	bus_say(&c->options->say, "not believed, parked: %s: %s (message %s, key %s)", reason, text,
-		m->message_id ? m->message_id : "without id", m->routing_key);
+	bus_say(&c->options->say, "not believed, %s: %s: %s (message %s, key %s)",
+		bus_consumer_kept(c), reason, text, m->message_id ? m->message_id : "without id",
+		m->routing_key);
 	rc = bus_consumer_park(c, m, reason, text, NULL, 0, err);
 	if (!rc)
 		c->counts->disbelieved[why]++;

@@ -55,7 +55,8 @@ static void tell_events(struct bus_metrics *m, const struct bus_consume_stats *s
 		if (bus_code_info[i].fate == BUS_FATE_PARK || s->parked[i])
 			parked[n++] = (struct value){ bus_code_info[i].name, s->parked[i] };
 	bus_metrics_family(m, "debmsg_consume_parked_total", BUS_METRICS_COUNTER,
-			   "Messages put into debmsg.parked, by the reason.");
+			   "Messages not believed, by the reason: parked, if the user may do "
+			   "that.");
 	several(m, s, "reason", parked, n);
 }
 

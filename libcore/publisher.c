@@ -45,6 +45,13 @@ struct bus_publisher {
 	 */
 	uint64_t first, saved;
 	struct bus_confirms confirms;
+	/*
+	 * A queue of somebody's may refuse an event that all others have taken.  When
+	 * all that was published is answered, we begin anew with the first one that
+	 * was refused, and publish to the history only up to keep_until.
+	 */
+	bool refused, told_refused;
+	uint64_t refused_first, keep_until;
 	int64_t progress_us; /* when something last moved */
 	int64_t oldest_us;   /* of what was not confirmed at the last look */
 };
@@ -128,6 +135,8 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 		.conf = &p->conf->broker,
 		.user = p->service->user,
 		.password_file = p->service->password_file,
+		.cert_file = p->service->cert_file,
+		.key_file = p->service->key_file,
 	};
 	struct bus_outbox_state state;
 	char purpose[100];
@@ -144,12 +153,16 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 		bus_publisher_disconnect(p);
 		return rc;
 	}
+	if (strcmp(p->origin, state.origin) != 0)
+		p->keep_until = 0;
 	memcpy(p->origin, state.origin, sizeof(p->origin));
 	p->first = p->saved = state.sent;
 	memset(&p->confirms, 0, sizeof(p->confirms));
-	p->blocked = false;
+	p->blocked = p->refused = false;
 	p->progress_us = bus_time_mono();
 	p->counts.connections++;
+	if (p->keep_until > p->first)
+		return BUS_OK; /* the connection is another one, but nothing has happened */
 	bus_say(p->say, "%s: connected to %s as %s; %" PRIu64 " events wait", p->service->name,
 		bus_broker_address(p->broker), bus_broker_user(p->broker), state.size - state.sent);
 	return BUS_OK;
@@ -162,9 +175,11 @@ static uint64_t next_event(const struct bus_publisher *p)
 
 static enum bus_code save_progress(struct bus_publisher *p, struct bus_err *err)
 {
-	const uint64_t sent = p->first + p->confirms.confirmed;
+	uint64_t sent = p->first + p->confirms.confirmed;
 	enum bus_code rc;
 
+	if (p->refused && sent > p->refused_first)
+		sent = p->refused_first;
 	if (sent == p->saved)
 		return BUS_OK;
 	rc = bus_outbox_sent(p->box, sent, err);
@@ -206,6 +221,34 @@ static enum bus_code note_confirm(struct bus_publisher *p, uint64_t tag, bool mu
 	return BUS_OK;
 }
 
+static enum bus_code note_refusal(struct bus_publisher *p, uint64_t tag, bool multiple,
+				  struct bus_err *err)
+{
+	const uint64_t last = tag ? tag : p->confirms.sent;
+	const uint64_t first = p->first + (multiple ? p->confirms.confirmed : last - 1);
+
+	p->counts.refused++;
+	if (first < p->keep_until)
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"the broker refused an event (nack); is the stream %s in trouble? "
+				"nothing is lost, it will be sent again",
+				bus_stream);
+	if (!p->refused || first < p->refused_first)
+		p->refused_first = first;
+	p->refused = true;
+	if (!p->told_refused)
+		bus_say(p->say,
+			"%s: a queue of somebody's refuses events (nack): these go to the history "
+			"once more, and no one has to wait; an admin looks for a queue with "
+			"x-overflow",
+			p->service->name);
+	p->told_refused = true;
+	p->progress_us = bus_time_mono();
+	return bus_confirms_note(&p->confirms, tag, multiple)
+		       ? BUS_OK
+		       : bus_fail(err, BUS_E_UNAVAILABLE, "the broker refuses what was not sent");
+}
+
 static enum bus_code handle(struct bus_publisher *p, const struct bus_broker_event *ev,
 			    struct bus_err *err)
 {
@@ -213,16 +256,13 @@ static enum bus_code handle(struct bus_publisher *p, const struct bus_broker_eve
 	case BUS_BROKER_CONFIRMED:
 		return note_confirm(p, ev->tag, ev->multiple, err);
 	case BUS_BROKER_REFUSED:
-		p->counts.refused++;
-		return bus_fail(err, BUS_E_UNAVAILABLE,
-				"the broker refused an event (nack); is a queue or the stream in "
-				"trouble? nothing is lost, it will be sent again");
+		return note_refusal(p, ev->tag, ev->multiple, err);
 	case BUS_BROKER_RETURNED:
 		p->counts.returned++;
 		return bus_fail(err, BUS_E_UNAVAILABLE,
 				"unroutable: no queue takes event %s; the stream %s must be bound "
 				"to "
-				"exchange %s with # (broker-config/load); nothing is lost, it will "
+				"exchange %s with # (debmsg-broker load); nothing is lost, it will "
 				"be sent again",
 				ev->text, bus_stream, bus_exchange);
 	case BUS_BROKER_BLOCKED:
@@ -261,7 +301,7 @@ static enum bus_code publish_one(struct bus_publisher *p, struct bus_err *err)
 	const struct bus_outbox_event *ev = bus_signed_batch_event(p->batch, next_event(p));
 	char message_id[BUS_ORIGIN_MAX + 24];
 	struct bus_outgoing out = {
-		.exchange = bus_exchange,
+		.exchange = next_event(p) < p->keep_until ? bus_keep_exchange : bus_exchange,
 		.routing_key = ev->routing_key,
 		.type = ev->type,
 		.message_id = message_id,
@@ -294,6 +334,8 @@ static enum bus_code publish_some(struct bus_publisher *p, bool *ret_more, struc
 	int i;
 
 	*ret_more = p->full = false;
+	if (p->refused)
+		return BUS_OK;
 	if (!bus_confirms_open(&p->confirms))
 		p->progress_us = bus_time_mono(); /* nothing was being waited for */
 	for (i = 0; !rc && i < BURST; i++) {
@@ -315,6 +357,14 @@ static enum bus_code publish_some(struct bus_publisher *p, bool *ret_more, struc
 	}
 	*ret_more = true;
 	return rc;
+}
+
+/* All is answered, but not all was taken: publish what was not to the history only. */
+static enum bus_code begin_again(struct bus_publisher *p, struct bus_err *err)
+{
+	p->keep_until = next_event(p);
+	bus_publisher_disconnect(p);
+	return bus_publisher_connect(p, err);
 }
 
 enum bus_code bus_publisher_look(struct bus_publisher *p, struct bus_publisher_status *ret,
@@ -360,6 +410,8 @@ enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_s
 	enum bus_code rc;
 
 	rc = listen_to_broker(p, err);
+	if (!rc && p->refused && !bus_confirms_open(&p->confirms))
+		rc = begin_again(p, err);
 	if (!rc)
 		rc = bus_publisher_look(p, ret, err);
 	if (!rc && !ret->due_in_us) {

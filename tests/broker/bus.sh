@@ -60,16 +60,20 @@ stop_agents() {
 
 ### Users and configuration
 
+# debmsg_broker ARGUMENT…: RABBITMQCTL says with which broker.
+debmsg_broker() {
+	RABBITMQCTL=$RABBITMQCTL "$srcdir/broker-config/debmsg-broker" "$@"
+}
+
 # add_users VHOST SECRETS: SECRETS/NAME.password for every service, "relay",
-# "consumer" and "admin".  RABBITMQCTL says with which broker.
+# "consumer" and "admin".
 add_users() {
-	export RABBITMQCTL
 	mkdir -p "$2"
 	for name in $services; do
-		"$srcdir/broker-config/add-user" --vhost "$1" adapter "$name" "$2/$name.password" || return
+		debmsg_broker --vhost "$1" add adapter "$name" "$2/$name.password" || return
 	done
 	for name in relay consumer admin; do
-		"$srcdir/broker-config/add-user" --vhost "$1" "$name" "$name" "$2/$name.password" || return
+		debmsg_broker --vhost "$1" add "$name" "$name" "$2/$name.password" || return
 	done
 }
 

@@ -118,7 +118,7 @@ debmsg export --log "$log" | head -n 1 >"$work/line"
 ctl set_policy -p "$vhost" --priority 1 --apply-to queues cut '^debmsg\.log$' \
 	'{"max-length-bytes": 300000, "stream-max-segment-size-bytes": 100000}'
 ctl delete_queue -p "$vhost" debmsg.log
-RABBITMQCTL=$RABBITMQCTL "$srcdir/broker-config/load" --vhost "$vhost"
+debmsg_broker --vhost "$vhost" load
 for turn in 1 2 3 4 5 6; do
 	"$srcdir/tests/broker/events.py" 300 $((turn * 300)) | debmsg publish --service wiki --jsonl >>"$work/ids"
 	put "Turn-$turn"

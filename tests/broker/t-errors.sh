@@ -120,11 +120,11 @@ conf "s,/$vhost\",/nowhere\","
 says 78 'nowhere.*virtual host' debmsg -c "$work/other.conf" relay --once
 says 78 'nowhere.*virtual host' debmsg -c "$work/other.conf" tail
 ctl set_topic_permissions -p "$vhost" wiki debmsg '^org\.debian\.dev\.dak\.' '^$'
-says 78 'user wiki.*broker-config/add-user' debmsg relay --once
+says 78 'user wiki.*debmsg-broker add' debmsg relay --once
 ctl set_permissions -p "$vhost" consumer '^$' '^$' '^$'
-says 78 'user consumer.*broker-config/add-user' debmsg tail
-says 78 'user consumer.*broker-config/add-user' debmsg consume --queue all --idle-exit 1
-says 78 'user consumer.*broker-config/add-user' debmsg audit
+says 78 'user consumer.*debmsg-broker add' debmsg tail
+says 78 'user consumer.*debmsg-broker add' debmsg consume --queue all --idle-exit 1
+says 78 'user consumer.*debmsg-broker add' debmsg audit
 add_users "$vhost" "$secrets"
 mended
 
@@ -141,8 +141,8 @@ unbind() {
 
 unroutable() {
 	debmsg publish --service dak --type upload.accept --subject hello >/dev/null
-	says 69 'unroutable.*debmsg.log.*broker-config/load' debmsg relay --once
-	RABBITMQCTL=$RABBITMQCTL "$srcdir/broker-config/load" --vhost "$vhost"
+	says 69 'unroutable.*debmsg.log.*debmsg-broker load' debmsg relay --once
+	debmsg_broker --vhost "$vhost" load
 	debmsg relay --once 2>"$work/stderr" || fail "after load: $(cat "$work/stderr")"
 	debmsg audit --log demo.example/dak >"$work/stdout" || fail "after load: audit: $(cat "$work/stdout")"
 }
@@ -151,10 +151,10 @@ unbind debmsg.log
 unroutable
 put Stream
 ctl delete_queue -p "$vhost" debmsg.log
-says 78 'debmsg.log.*broker-config/load' debmsg relay --once
-says 78 'debmsg.log.*broker-config/load' debmsg tail
-says 78 'debmsg.log.*broker-config/load' debmsg audit
-RABBITMQCTL=$RABBITMQCTL "$srcdir/broker-config/load" --vhost "$vhost"
+says 78 'debmsg.log.*debmsg-broker load' debmsg relay --once
+says 78 'debmsg.log.*debmsg-broker load' debmsg tail
+says 78 'debmsg.log.*debmsg-broker load' debmsg audit
+debmsg_broker --vhost "$vhost" load
 mended
 
 note "a stream that goes while tail reads it"
@@ -170,7 +170,7 @@ wait "$consumer" || status=$?
 consumer=
 [ $status -eq 69 ] || complain "tail ended with $status when its stream went: $(cat "$work/tail.log")"
 grep -q 'debmsg.log is gone' "$work/tail.log" || complain "tail said: $(cat "$work/tail.log")"
-RABBITMQCTL=$RABBITMQCTL "$srcdir/broker-config/load" --vhost "$vhost"
+debmsg_broker --vhost "$vhost" load
 
 note "a queue that goes while it is consumed is made again"
 consumes() {

@@ -209,7 +209,7 @@ grep -q '^dropped 2$' "$work/out" || fail "drop: $(cat "$work/out")"
 await 10 ready 1 || fail "not dropped"
 
 note "of others: to be read by all, to be dropped by them or an administrator"
-"$srcdir/broker-config/add-user" --vhost "$vhost" consumer qa "$secrets/qa.password"
+debmsg_broker --vhost "$vhost" add consumer qa "$secrets/qa.password"
 as qa 'Park(<<"key">>, <<"of-qa">>, <<"{}">>, [{<<"debmsg-reason">>, <<"unsigned">>}, {<<"debmsg-text">>, <<"t">>},
 	{<<"debmsg-queue">>, <<"qa.q">>}])'
 await 10 ready 2
@@ -226,7 +226,7 @@ debmsg -c "$work/admin.conf" parked drop --all >"$work/out"
 grep -q '^dropped 2$' "$work/out" || fail "an administrator's drop: $(cat "$work/out")"
 await 10 ready 0 || fail "not dropped"
 
-note "what the broker itself moved there, from a queue that was full"
+note "what the broker itself moved there, as a program rejected it; not what was dropped from a full queue"
 as consumer "
 	amqp_channel:call(Ch, {'queue.declare', 0, <<\"consumer.full\">>, false, true, false, false, false,
 		[{<<\"x-queue-type\">>, longstr, <<\"quorum\">>}, {<<\"x-max-length\">>, long, 1}]}),
@@ -235,10 +235,13 @@ for page in One Two; do
 	debmsg publish --service wiki --type page.edit --subject $page >/dev/null
 done
 debmsg -c "$work/relay.conf" relay --once 2>"$work/relay.log" || fail "relay: $(cat "$work/relay.log")"
+as consumer "
+	{{'basic.get_ok', Tag, _, _, _, _}, _} = amqp_channel:call(Ch, {'basic.get', 0, <<\"consumer.full\">>, false}),
+	amqp_channel:call(Ch, {'basic.reject', Tag, false})"
 await 20 ready 1 || fail "nothing is parked by the broker"
 list
-jq -e '.reason == "maxlen" and .queue == "consumer.full" and (.time | fromdate) <= now + 5 and
-	.routing_key == "org.debian.dev.wiki.page.edit.One"' "$work/list" >/dev/null || fail "x-death: $(cat "$work/list")"
+jq -e '.reason == "rejected" and .queue == "consumer.full" and (.time | fromdate) <= now + 5 and
+	.routing_key == "org.debian.dev.wiki.page.edit.Two"' "$work/list" >/dev/null || fail "x-death: $(cat "$work/list")"
 ends 1 debmsg parked retry "$(jq -r .id "$work/list")"
 grep -q 'no ledger' "$work/stderr" || fail "retry without ledger: $(cat "$work/stderr")"
 as consumer "amqp_channel:call(Ch, {'queue.delete', 0, <<\"consumer.full\">>, false, false, false})"

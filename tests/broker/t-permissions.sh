@@ -90,7 +90,7 @@ refused relay "$(publish debmsg org.debian.dev.dak.upload.accept.hello)"
 refused relay "$(declare_queue relay.queue)"
 
 note "a consumer has its own queues, may reject messages, and reads these and the history"
-"$srcdir/broker-config/add-user" --vhost "$vhost" consumer qa "$secrets/qa.password"
+debmsg_broker --vhost "$vhost" add consumer qa "$secrets/qa.password"
 allowed consumer "$(declare_queue consumer.q)" ", $(bind consumer.q org.debian.#)" ", $(get consumer.q)"
 allowed consumer "$(read_history)"
 allowed consumer "$(publish debmsg.dead '')"
@@ -123,7 +123,7 @@ note "nobody has the password that everybody knows"
 
 note "a name cannot reach outside its own"
 for name in debmsg 'da.k' 'dak|wiki' Dak '' -x; do
-	expect_status 64 "$srcdir/broker-config/add-user" --vhost "$vhost" adapter "$name" "$work/password"
+	expect_status 64 debmsg_broker --vhost "$vhost" add adapter "$name" "$work/password"
 done
-expect_status 64 "$srcdir/broker-config/add-user" --vhost "$vhost" owner dak "$work/password"
-expect_status 78 "$srcdir/broker-config/add-user" --vhost nowhere adapter dak "$secrets/dak.password"
+expect_status 64 debmsg_broker --vhost "$vhost" add owner dak "$work/password"
+expect_status 78 debmsg_broker --vhost nowhere add adapter dak "$secrets/dak.password"

@@ -215,8 +215,8 @@ reader=
 [ $status -eq 69 ] || fail "the stream went: exit status $status: $(cat "$work/stderr")"
 says 'debmsg.log is gone'
 ends 78 debmsg replay
-says 'debmsg.log.*broker-config/load'
-RABBITMQCTL=$RABBITMQCTL "$srcdir/broker-config/load" --vhost "$vhost"
+says 'debmsg.log.*debmsg-broker load'
+debmsg_broker --vhost "$vhost" load
 ends 0 debmsg replay
 says 'the history is empty'
 put New-2

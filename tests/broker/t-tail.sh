@@ -74,7 +74,7 @@ printed One Two Three Four Five
 note "meanwhile the history was made anew"
 anew() {
 	ctl delete_queue -p "$vhost" debmsg.log
-	RABBITMQCTL=$RABBITMQCTL "$srcdir/broker-config/load" --vhost "$vhost"
+	debmsg_broker --vhost "$vhost" load
 	put Six
 }
 while_tail_is_held anew
