@@ -15,6 +15,38 @@ enum {
 	CLOSE_S = 2 /* a broker in an alarm reads nothing, and will not answer a close */
 };
 
+/* None of these is for ever: certificates are renewed, too. */
+static enum bus_code cannot_connect(struct bus_broker *b, const struct bus_broker_login *how,
+				    const struct amqp_connection_info *info, int status,
+				    struct bus_err *err)
+{
+	switch (status) {
+	case AMQP_STATUS_SOCKET_ERROR: /* all that rabbitmq-c says of it */
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"broker %s: refused or unreachable; is it running, and is the url "
+				"right?",
+				b->address);
+	case AMQP_STATUS_SSL_PEER_VERIFY_FAILED:
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"broker %s: its certificate is not by an authority in ca-file %s, "
+				"or not valid at this time",
+				b->address, how->conf->ca_file);
+	case AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED:
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"broker %s: its certificate is not for the host name %s, which "
+				"stands in the url",
+				b->address, info->host);
+	case AMQP_STATUS_SSL_ERROR:
+	case AMQP_STATUS_SSL_CONNECTION_FAILED:
+		return bus_fail(err, BUS_E_UNAVAILABLE,
+				"broker %s: TLS failed; does this port speak TLS 1.2 or later? "
+				"(5671 does, 5672 does not)",
+				b->address);
+	default:
+		return bus_broker_lost(b, "cannot connect", status, err);
+	}
+}
+
 static enum bus_code open_socket(struct bus_broker *b, const struct bus_broker_login *how,
 				 const struct amqp_connection_info *info, struct bus_err *err)
 {
@@ -47,13 +79,7 @@ static enum bus_code open_socket(struct bus_broker *b, const struct bus_broker_l
 					b->address, how->cert_file, how->key_file);
 	}
 	status = amqp_socket_open_noblock(socket, info->host, info->port, &limit);
-	if (status == AMQP_STATUS_SOCKET_ERROR) /* all that rabbitmq-c says of it */
-		return bus_fail(err, BUS_E_UNAVAILABLE,
-				"broker %s: refused or unreachable; is it running, and is the url "
-				"right?",
-				b->address);
-	return status == AMQP_STATUS_OK ? BUS_OK
-					: bus_broker_lost(b, "cannot connect", status, err);
+	return status == AMQP_STATUS_OK ? BUS_OK : cannot_connect(b, how, info, status, err);
 }
 
 static amqp_table_entry_t yes(const char *name)

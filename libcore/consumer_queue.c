@@ -336,14 +336,14 @@ enum bus_code bus_consumer_connect(struct bus_consumer *c, struct bus_err *err)
 	rc = check_name(c->options->queue, err);
 	if (!rc)
 		rc = open_broker(c, err);
-	if (!rc && !c->asked_parking)
-		rc = learn_parking(c, err);
 	if (!rc && is_first)
 		rc = learn_queue(c, err);
 	if (!rc && !c->behind)
 		rc = check_gone(c, err);
 	if (!rc)
 		rc = set_up_queue(c, err);
+	if (!rc && !c->asked_parking)
+		rc = learn_parking(c, err);
 	if (!rc)
 		rc = bus_broker_confirms(c->broker, err);
 	if (!rc && !c->behind && !bus_consumer_limit_reached(c))

@@ -14,7 +14,8 @@
 #   $RABBITMQCTL, $DEBMSG_AMQP_PORT, $DEBMSG_MGMT_PORT, $DEBMSG_BROKER_PID (a file)
 #
 # tests/broker/run lends all tests one broker (DEBMSG_TEST_BROKER) and one pair
-# of keys (DEBMSG_TEST_KEYS); alone, a test makes both for itself.
+# of keys (DEBMSG_TEST_KEYS); alone, a test makes both for itself.  A broker of its own
+# speaks TLS with the files in the directory $tls, if that is set (private-broker --help).
 
 set -eu
 umask 077
@@ -111,7 +112,10 @@ setup_broker() {
 	trap cleanup EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
-	[ -n "${DEBMSG_TEST_BROKER-}" ] || "$srcdir/broker-config/private-broker" start "$broker"
+	if [ -z "${DEBMSG_TEST_BROKER-}" ]; then
+		[ -z "${tls-}" ] || { mkdir "$broker" && cp -r "$tls" "$broker/tls"; }
+		"$srcdir/broker-config/private-broker" start "$broker"
+	fi
 	# shellcheck source=/dev/null
 	. "$broker/broker.env"
 	"$srcdir/broker-config/private-broker" vhost "$broker" "$vhost"

@@ -2,71 +2,8 @@
 # Least privilege, asked of the real broker: each user does what it is for,
 # and is refused (403) what it is not.
 . "${DEBMSG_SRCDIR:-.}/tests/broker/lib.sh"
+. "$srcdir/tests/broker/attempt.sh"
 setup_broker
-
-# attempt USER METHOD…: what the broker answers to AMQP methods that USER sends
-# over the network: "ok", or the code of the refusal.  The Erlang client that
-# comes with RabbitMQ speaks; a method is written as it writes one.
-attempt() {
-	user=$1
-	shift
-	"$RABBITMQCTL" -q eval "
-		{ok, Params} = amqp_uri:parse(\"amqp://$user:$(cat "$secrets/$user.password")@127.0.0.1:$DEBMSG_AMQP_PORT/$vhost\"),
-		{ok, Connection} = amqp_connection:start(Params),
-		{ok, Channel} = amqp_connection:open_channel(Connection),
-		amqp_channel:call(Channel, {'confirm.select', false}),
-		Send = fun
-			({Method, Body}) ->
-				Properties = erlang:make_tuple(15, undefined, [{1, 'P_basic'}]),
-				amqp_channel:call(Channel, Method, {amqp_msg, Properties, Body}),
-				true = amqp_channel:wait_for_confirms(Channel, 10);
-			(Method) ->
-				amqp_channel:call(Channel, Method)
-		end,
-		Answer = try lists:foreach(Send, [$*]), ok
-			catch exit:{{shutdown, {server_initiated_close, Code, _}}, _} -> Code
-		end,
-		catch amqp_connection:close(Connection),
-		Answer."
-}
-
-publish() {
-	echo "{{'basic.publish', 0, <<\"$1\">>, <<\"$2\">>, false, false}, <<\"{}\">>}"
-}
-
-declare_exchange() {
-	echo "{'exchange.declare', 0, <<\"$1\">>, <<\"topic\">>, false, true, false, false, false, []}"
-}
-
-declare_queue() {
-	echo "{'queue.declare', 0, <<\"$1\">>, false, true, false, false, false, [{<<\"x-queue-type\">>, longstr, <<\"quorum\">>}]}"
-}
-
-delete_queue() {
-	echo "{'queue.delete', 0, <<\"$1\">>, false, false, false}"
-}
-
-bind() {
-	echo "{'queue.bind', 0, <<\"$1\">>, <<\"debmsg\">>, <<\"$2\">>, false, []}"
-}
-
-get() {
-	echo "{'basic.get', 0, <<\"$1\">>, false}"
-}
-
-read_history() {
-	echo "{'basic.qos', 0, 1, false}, {'basic.consume', 0, <<\"debmsg.log\">>, <<>>, false, false, false, false, []}"
-}
-
-allowed() {
-	answer=$(attempt "$@")
-	[ "$answer" = ok ] || fail "$* was answered $answer; should be allowed"
-}
-
-refused() {
-	answer=$(attempt "$@")
-	[ "$answer" = 403 ] || fail "$* was answered $answer; should be refused"
-}
 
 note "an adapter's user publishes its service's topics and nothing else"
 allowed dak "$(publish debmsg org.debian.dev.dak.upload.accept.hello)"
