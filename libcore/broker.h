@@ -33,6 +33,12 @@ struct bus_broker_login {
 	const char *password_file;	    /* with user */
 	const char *cert_file, *key_file;   /* with user; NULL: those of conf, if any */
 	const char *purpose;		    /* shown in the management UI */
+	/*
+	 * Which of the urls is tried first, modulo their number.  Whoever counts it up
+	 * after each failure leaves a node that takes connections, and is of no use
+	 * beyond that, for another one.
+	 */
+	unsigned int turn;
 };
 
 extern const char bus_exchange[];      /* "debmsg" */
@@ -44,6 +50,9 @@ extern const char bus_parked_queue[];  /* "debmsg.parked" */
 /*
  * Logs in with the password or, where there is no password file, as the one whom
  * the client certificate names (SASL EXTERNAL).
+ *
+ * BUS_E_CONFIG only if every url says so: of a cluster, a node that is not yet
+ * or no more a member knows no users.
  */
 enum bus_code bus_broker_open(struct bus_broker **ret, const struct bus_broker_login *login,
 			      struct bus_err *err);

@@ -202,13 +202,41 @@ out:
 	return rc;
 }
 
+/* Another url's failure, behind those of the urls before it; what does not fit is left out. */
+static void add_failure(struct bus_err *all, enum bus_code rc, const struct bus_err *one)
+{
+	const size_t len = strlen(all->text);
+
+	if (!all->code || rc == BUS_E_UNAVAILABLE || rc == BUS_E_NOMEM)
+		all->code = rc;
+	if (len + strlen(one->text) + 3 <= sizeof(all->text))
+		snprintf(all->text + len, sizeof(all->text) - len, "%s%s", len ? "; " : "",
+			 one->text);
+}
+
+static enum bus_code try_urls(struct bus_broker **ret, const struct bus_broker_login *how,
+			      const char *secret, struct bus_err *err)
+{
+	const size_t count = how->conf->url_count;
+	struct bus_err all = { BUS_OK, "" }, one;
+	enum bus_code rc = BUS_E_UNAVAILABLE;
+	size_t i;
+
+	for (i = 0; rc && rc != BUS_E_NOMEM && i < count; i++) {
+		one = (struct bus_err){ BUS_OK, "" };
+		rc = connect_to(ret, how, how->conf->url[(how->turn + i) % count], secret, &one);
+		if (rc)
+			add_failure(&all, rc, &one);
+	}
+	return rc ? bus_fail(err, all.code, "%s", all.text) : BUS_OK;
+}
+
 enum bus_code bus_broker_open(struct bus_broker **ret, const struct bus_broker_login *login_as,
 			      struct bus_err *err)
 {
 	struct bus_broker_login how = *login_as;
 	char *secret = NULL;
 	enum bus_code rc;
-	size_t i;
 
 	if (!how.conf->url_count)
 		return bus_fail(err, BUS_E_CONFIG,
@@ -229,9 +257,7 @@ enum bus_code bus_broker_open(struct bus_broker **ret, const struct bus_broker_l
 				"broker: neither password-file nor cert-file is given for user %s",
 				how.user ? how.user : "of the url");
 	}
-	rc = BUS_E_UNAVAILABLE;
-	for (i = 0; rc && rc != BUS_E_NOMEM && i < how.conf->url_count; i++)
-		rc = connect_to(ret, &how, how.conf->url[i], secret, err);
+	rc = try_urls(ret, &how, secret, err);
 	bus_secret_free(secret);
 	return rc;
 }

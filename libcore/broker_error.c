@@ -24,13 +24,27 @@ enum bus_code bus_broker_lost(struct bus_broker *b, const char *doing, int statu
 }
 
 /*
- * Some pass by themselves, under the codes of others that do not: a queue without
- * its leader, and limits of users and virtual hosts.
+ * Some failures pass by themselves, and come under the codes of others that do
+ * not.  All are of RabbitMQ 3.10: rabbit_amqqueue.erl, rabbit_stream_queue.erl.
  */
 static bool will_pass(const char *said)
 {
-	return strstr(said, "is down or inaccessible") || strstr(said, "timed out") ||
-	       (strstr(said, "limit") && strstr(said, "reached"));
+	static const char *const sign[] = {
+		"is down or inaccessible", /* the node of a queue */
+		"timed out",
+		"due to timeout", /* a queue that has no leader now */
+		"may be stopping or being demoted",
+		"is stopped by supervisor",
+		"has crashed and failed to restart",	    /* a queue on a node in trouble */
+		"does not have a replica on the local node" /* a stream: another node may do */
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(sign) / sizeof(*sign); i++)
+		if (strstr(said, sign[i]))
+			return true;
+	/* what a user or a virtual host may have at a time */
+	return strstr(said, "limit") && strstr(said, "reached");
 }
 
 /* The broker closed channel or connection, with a code of AMQP 0-9-1 section 1.2. */

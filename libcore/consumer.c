@@ -265,6 +265,7 @@ static enum bus_code run(struct bus_consumer *c, struct bus_err *err)
 		if (!attempts && !c->ledger)
 			break; /* the first connection */
 		bus_consumer_disconnect(c);
+		c->turn++;
 		/* What was done but not acknowledged comes again, and is known then. */
 		if (c->options->flush(c->options->arg, NULL) || bus_ledger_commit(c->ledger, NULL))
 			break;

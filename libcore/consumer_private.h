@@ -29,6 +29,7 @@ struct bus_consumer {
 	struct bus_consumer_counts *counts;
 	struct bus_intake *intake;
 	struct bus_broker *broker; /* NULL: not connected */
+	unsigned int turn;	   /* connections that failed: the next goes elsewhere */
 	struct bus_ledger *ledger;
 	struct bus_jobs *jobs; /* NULL: no handler */
 	char queue[300];       /* <user>.<name> */

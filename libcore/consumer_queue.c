@@ -42,7 +42,9 @@ void bus_consumer_disconnect(struct bus_consumer *c)
 static enum bus_code open_broker(struct bus_consumer *c, struct bus_err *err)
 {
 	char purpose[QUEUE_MAX + 20];
-	const struct bus_broker_login login = { .conf = &c->conf->broker, .purpose = purpose };
+	const struct bus_broker_login login = { .conf = &c->conf->broker,
+						.purpose = purpose,
+						.turn = c->turn };
 
 	bus_consumer_disconnect(c);
 	snprintf(purpose, sizeof(purpose), "debmsg consume: %s", c->options->queue);

@@ -105,17 +105,17 @@ static enum bus_code probe_ends(struct bus_history *h, enum bus_stream_start sta
 	return rc;
 }
 
-enum bus_code bus_history_open(struct bus_history **ret, const struct bus_conf *conf,
-			       enum bus_stream_start start, int64_t at, const char *purpose,
-			       struct bus_err *err)
+/* At one url, or the next that answers. */
+static enum bus_code open_reader(struct bus_history **ret, const struct bus_broker_login *login,
+				 enum bus_stream_start start, int64_t at, struct bus_err *err)
 {
-	const struct bus_broker_login login = { .conf = &conf->broker, .purpose = purpose };
 	struct bus_history *h = calloc(1, sizeof(*h));
 	enum bus_code rc;
 
 	if (!h)
 		return bus_fail(err, BUS_E_NOMEM, "history: out of memory");
-	rc = bus_broker_open(&h->broker, &login, err);
+	*ret = h;
+	rc = bus_broker_open(&h->broker, login, err);
 	if (!rc)
 		rc = probe_ends(h, start, err);
 	h->starts_first = start == BUS_STREAM_FIRST;
@@ -126,9 +126,28 @@ enum bus_code bus_history_open(struct bus_history **ret, const struct bus_conf *
 	if (!rc)
 		rc = bus_broker_read_stream(h->broker, read_tag, start,
 					    start == BUS_STREAM_TIME ? at / 1000000 : at, err);
-	if (rc)
-		bus_history_close(h);
-	else
+	return rc;
+}
+
+enum bus_code bus_history_open(struct bus_history **ret, const struct bus_conf *conf,
+			       enum bus_stream_start start, int64_t at, const char *purpose,
+			       struct bus_err *err)
+{
+	struct bus_broker_login login = { .conf = &conf->broker, .purpose = purpose };
+	struct bus_history *h = NULL;
+	enum bus_code rc;
+	bool more;
+
+	do { /* a node that takes connections may have no replica of the stream, or no leader */
+		rc = open_reader(&h, &login, start, at, err);
+		more = rc == BUS_E_UNAVAILABLE && h->broker &&
+		       ++login.turn < conf->broker.url_count;
+		if (rc) {
+			bus_history_close(h);
+			h = NULL;
+		}
+	} while (more);
+	if (!rc)
 		*ret = h;
 	return rc;
 }

@@ -34,6 +34,7 @@ struct bus_publisher {
 	char origin[BUS_ORIGIN_MAX + 1];
 
 	struct bus_broker *broker;	/* NULL: not connected */
+	unsigned int turn;		/* connections that were closed: the next goes elsewhere */
 	struct bus_signed_batch *batch; /* holds `next`; NULL: to be loaded */
 	struct bus_buf proof;
 	bool checked; /* the log in the broker is not ahead of ours */
@@ -137,6 +138,7 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 		.password_file = p->service->password_file,
 		.cert_file = p->service->cert_file,
 		.key_file = p->service->key_file,
+		.turn = p->turn,
 	};
 	struct bus_outbox_state state;
 	char purpose[100];
@@ -199,6 +201,7 @@ void bus_publisher_disconnect(struct bus_publisher *p)
 		save_progress(p, NULL);
 	bus_broker_close(p->broker);
 	p->broker = NULL;
+	p->turn++;
 	bus_signed_batch_free(p->batch);
 	p->batch = NULL;
 }
