@@ -91,13 +91,22 @@ static amqp_table_entry_t yes(const char *name)
 	return entry;
 }
 
+/* A broker that does not like us at all hangs up, and does not say why. */
+static const char *hint(const struct bus_broker_login *how, bool is_tls)
+{
+	if (!is_tls)
+		return "does this port speak TLS (amqps://)?";
+	return how->cert_file ? "does the broker accept the authority that made cert-file?"
+			      : "does the broker demand a client certificate (cert-file)?";
+}
+
 /*
  * Without these capabilities, which rabbitmq-c does not announce by itself, the
  * broker would tell neither a consumer that its queue is gone nor a publisher
  * that it is blocked.
  */
 static enum bus_code login(struct bus_broker *b, const struct bus_broker_login *how,
-			   const char *vhost, const char *secret, struct bus_err *err)
+			   const char *vhost, bool is_tls, const char *secret, struct bus_err *err)
 {
 	amqp_table_entry_t capability[] = {
 		yes("consumer_cancel_notify"),
@@ -140,6 +149,8 @@ static enum bus_code login(struct bus_broker *b, const struct bus_broker_login *
 				"broker %s: login refused for user %s: no such user, or not the "
 				"password in %s; the admin sets it with debmsg-broker add",
 				b->address, b->user, how->password_file);
+	if (rc == BUS_E_UNAVAILABLE && reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION)
+		return bus_fail(err, rc, "%s; if this stays: %s", why.text, hint(how, is_tls));
 	if (rc)
 		bus_fail(err, rc, "%s", why.text);
 	return rc;
@@ -156,7 +167,7 @@ static enum bus_code open_channel(struct bus_broker *b, const struct bus_broker_
 	amqp_set_rpc_timeout(b->conn, &rpc);
 	rc = open_socket(b, how, info, err);
 	if (!rc)
-		rc = login(b, how, vhost, secret, err);
+		rc = login(b, how, vhost, info->ssl, secret, err);
 	if (rc)
 		return rc;
 	b->open = true;

@@ -84,7 +84,7 @@ refused no-file 78 "ca-file $pki/nothing-ca.pem" tail --limit 1
 configured no-ca "/ca-file/d"
 refused no-ca 78 'amqps needs ca-file' tail --limit 1
 configured plain "s,amqps://,amqp://,"
-refused plain 69 '' tail --limit 1
+refused plain 69 'does this port speak TLS' tail --limit 1
 configured tls-to-plain "s,:$DEBMSG_AMQPS_PORT,:$DEBMSG_AMQP_PORT,"
 refused tls-to-plain 69 'speak TLS' tail --limit 1
 
@@ -119,7 +119,7 @@ refused other-name 78 "refused for user 'qa'" consume --queue all --idle-exit 1
 configured nobody "$(with_certificate nobody nobody)"
 refused nobody 78 'certificate .*nobody.pem.*--certificate' consume --queue all --idle-exit 1
 configured impostor "$(with_certificate impostor qa)"
-refused impostor 69 '' consume --queue all --idle-exit 1
+refused impostor 69 'the authority that made cert-file' consume --queue all --idle-exit 1
 configured torn "$(with_certificate qa qa); s,qa.key,wiki.key,"
 refused torn 78 'do not belong together' consume --queue all --idle-exit 1
 debmsg publish --service wiki --type page.edit --subject Second >"$work/id"
