@@ -18,12 +18,11 @@ authority() {
 
 # certificate FILE AUTHORITY COMMON-NAME EXTENSION
 certificate() {
+	echo "$4" >"$pki/$1.ext"
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$3" \
-		-keyout "$pki/$1.key" -out "$pki/$1.csr" 2>"$pki/log" &&
-		echo "$4" >"$pki/$1.ext" &&
-		openssl x509 -req -in "$pki/$1.csr" -CA "$pki/$2.pem" -CAkey "$pki/$2.key" -CAcreateserial \
-			-days 2 -extfile "$pki/$1.ext" -out "$pki/$1.pem" 2>"$pki/log" ||
-		fail "openssl: $(cat "$pki/log")"
+		-keyout "$pki/$1.key" -out "$pki/$1.csr" 2>"$pki/log" || fail "openssl: $(cat "$pki/log")"
+	openssl x509 -req -in "$pki/$1.csr" -CA "$pki/$2.pem" -CAkey "$pki/$2.key" -CAcreateserial \
+		-days 2 -extfile "$pki/$1.ext" -out "$pki/$1.pem" 2>"$pki/log" || fail "openssl: $(cat "$pki/log")"
 }
 
 authority servers-ca
@@ -61,8 +60,8 @@ refused() {
 	file=$work/$1.conf wanted=$2 text=$3
 	shift 3
 	ends "$wanted" timeout 60 debmsg -c "$file" "$@"
-	[ "$(wc -l <"$work/stderr")" -eq 1 ] && grep -q "$text" "$work/stderr" ||
-		fail "not in one line, or not '$text': $(cat "$work/stderr")"
+	[ "$(wc -l <"$work/stderr")" -eq 1 ] || fail "not in one line: $(cat "$work/stderr")"
+	grep -q "$text" "$work/stderr" || fail "not '$text': $(cat "$work/stderr")"
 }
 
 # with_certificate NAME USER: SED commands that log USER in with the certificate NAME.
