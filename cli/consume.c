@@ -218,9 +218,14 @@ static enum bus_code consume(struct consume *c, struct bus_err *err)
 	struct bus_conf *conf = NULL;
 	enum bus_code rc;
 
-	rc = cli_conf(&conf, err);
-	if (rc)
+	/* before any child is there */
+	rc = bus_notify_open(&options.notify, err);
+	if (!rc)
+		rc = cli_conf(&conf, err);
+	if (rc) {
+		bus_notify_close(options.notify);
 		return rc;
+	}
 	c->colours = cli_colours(STDOUT_FILENO);
 	c->show_progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && !c->exec;
 	options.stop_fd = cli_stop_fd();
@@ -229,6 +234,7 @@ static enum bus_code consume(struct consume *c, struct bus_err *err)
 		fputs("\r\033[K", stderr);
 	tell_counts(&counts);
 	bus_conf_free(conf);
+	bus_notify_close(options.notify);
 	return rc == BUS_E_NO ? BUS_OK : rc;
 }
 

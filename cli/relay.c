@@ -56,14 +56,19 @@ static int run(int argc, char **argv)
 			relay.once = true;
 	if (optind < argc)
 		return cli_usage("unexpected argument '%s'", argv[optind]);
-	rc = cli_conf(&conf, &err);
-	if (rc)
+	rc = bus_notify_open(&relay.notify, &err);
+	if (!rc)
+		rc = cli_conf(&conf, &err);
+	if (rc) {
+		bus_notify_close(relay.notify);
 		return cli_fail(rc, &err);
+	}
 	relay.stop_fd = cli_stop_fd();
 	if (isatty(STDERR_FILENO))
 		relay.progress = show_progress;
 	rc = bus_relay_run(conf, &relay);
 	bus_conf_free(conf);
+	bus_notify_close(relay.notify);
 	return bus_code_info[rc].exit_status; /* why was said when it happened */
 }
 

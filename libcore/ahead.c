@@ -62,6 +62,7 @@ struct check {
 	const struct bus_outbox_state *state;
 	struct bus_keyring *ring;
 	int stop_fd;
+	struct bus_notify *notify;
 	struct bus_proof proof;
 	char prefix[BUS_KEY_MAX + 1]; /* of the routing keys of this service */
 };
@@ -98,6 +99,7 @@ static enum bus_code read_history(struct check *c, enum bus_stream_start start, 
 	rc = bus_history_open(&h, c->conf, start, time_us,
 			      "debmsg relay: is the log in the broker ahead?", err);
 	while (!rc && what != BUS_HISTORY_END) {
+		bus_notify_tick(c->notify);
 		rc = bus_history_next(h, 1000, &what, &m, err);
 		if (!rc && what == BUS_HISTORY_MESSAGE) {
 			last = bus_time_mono();
@@ -118,7 +120,7 @@ static enum bus_code read_history(struct check *c, enum bus_stream_start start, 
 
 enum bus_code bus_ahead_check(const struct bus_conf *conf, const char *service,
 			      const struct bus_outbox_state *state, struct bus_keyring *ring,
-			      int stop_fd, struct bus_err *err)
+			      int stop_fd, struct bus_notify *notify, struct bus_err *err)
 {
 	const int64_t newest = state->sent_us > state->created_us ? state->sent_us
 								  : state->created_us;
@@ -129,7 +131,12 @@ enum bus_code bus_ahead_check(const struct bus_conf *conf, const char *service,
 	if (!c)
 		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
 	*c = (struct check){
-		.conf = conf, .service = service, .state = state, .ring = ring, .stop_fd = stop_fd
+		.conf = conf,
+		.service = service,
+		.state = state,
+		.ring = ring,
+		.stop_fd = stop_fd,
+		.notify = notify,
 	};
 	snprintf(c->prefix, sizeof(c->prefix), "org.debian.%s.%s.", conf->environment, service);
 	rc = read_history(c, BUS_STREAM_TIME, newest - slack_us, &silent, err);

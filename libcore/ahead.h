@@ -2,6 +2,7 @@
 #define BUS_AHEAD_H
 
 #include "conf.h"
+#include "notify.h"
 #include "outbox.h"
 #include "sign.h"
 
@@ -17,6 +18,6 @@
  */
 enum bus_code bus_ahead_check(const struct bus_conf *conf, const char *service,
 			      const struct bus_outbox_state *state, struct bus_keyring *ring,
-			      int stop_fd, struct bus_err *err);
+			      int stop_fd, struct bus_notify *notify, struct bus_err *err);
 
 #endif

@@ -15,11 +15,27 @@ enum {
 
 /* -- waiting -- */
 
-bool bus_consumer_pause(const struct bus_consumer *c, int ms)
+/* No longer than the service manager may be left without a word. */
+static int limit_ms(const struct bus_consumer *c, int ms)
+{
+	const int64_t notify_us = bus_notify_wait_us(c->options->notify);
+
+	return notify_us < ms * 1000LL ? (int)((notify_us + 999) / 1000) : ms;
+}
+
+bool bus_consumer_pause(struct bus_consumer *c, int ms)
 {
 	struct pollfd stop = { .fd = c->options->stop_fd, .events = POLLIN };
+	const int64_t until_ms = bus_time_mono() / 1000 + ms;
 
-	return poll(&stop, 1, ms) > 0;
+	for (;;) {
+		if (poll(&stop, 1, limit_ms(c, ms)) > 0)
+			return true;
+		ms = (int)(until_ms - bus_time_mono() / 1000);
+		if (ms <= 0)
+			return false;
+		bus_consumer_notify(c);
+	}
 }
 
 /* Until something is to be done; true: we are asked to stop. */
@@ -36,7 +52,7 @@ static bool await_work(const struct bus_consumer *c, int timeout_ms)
 		timeout_ms = 0;
 	else if (jobs_ms >= 0 && jobs_ms < timeout_ms)
 		timeout_ms = jobs_ms;
-	poll(fd, sizeof(fd) / sizeof(*fd), timeout_ms);
+	poll(fd, sizeof(fd) / sizeof(*fd), limit_ms(c, timeout_ms));
 	return fd[0].revents != 0;
 }
 
@@ -262,13 +278,18 @@ static enum bus_code run(struct bus_consumer *c, struct bus_err *err)
 			break;
 		if (!rc)
 			continue;
-		if (!attempts && !c->ledger)
+		if (!attempts && !c->ledger && !c->options->notify)
 			break; /* the first connection */
 		bus_consumer_disconnect(c);
 		c->turn++;
+		if (!c->away_us)
+			c->away_us = bus_time_now();
 		/* What was done but not acknowledged comes again, and is known then. */
-		if (c->options->flush(c->options->arg, NULL) || bus_ledger_commit(c->ledger, NULL))
+		if (c->options->flush(c->options->arg, NULL) ||
+		    (c->ledger && bus_ledger_commit(c->ledger, NULL)))
 			break;
+		bus_notify_ready(c->options->notify);
+		bus_consumer_watch(c, false);
 		ms = bus_backoff_ms(attempts++);
 		bus_say(&c->options->say, "%s; trying again in %d.%d s", err->text, ms / 1000,
 			ms % 1000 / 100);
@@ -298,6 +319,7 @@ enum bus_code bus_consumer_run(const struct bus_conf *conf,
 		rc = bus_metrics_open(&c.metrics, options->metrics_file, &options->say, err);
 	if (!rc)
 		rc = run(&c, err);
+	bus_notify_stopping(options->notify);
 	bus_consumer_watch(&c, true);
 	bus_consumer_disconnect(&c);
 	bus_metrics_close(c.metrics);

@@ -21,7 +21,9 @@
  * does not have is remembered, reported once and not waited for.
  *
  * A connection that is lost is opened again, after a pause that grows to 30
- * seconds; only the first one must succeed.
+ * seconds.  Only the first one must succeed; where a service manager listens
+ * (notify) not even that: it is told that we are ready when the queue's ledger is
+ * open and locked, or the broker is away.
  */
 struct bus_consumer_counts {
 	unsigned long long events, repeats;
@@ -48,6 +50,7 @@ struct bus_consumer_options {
 	int idle_s;			 /* end after so long without a message; 0: never */
 	int stop_fd;			 /* readable: finish the group in hand and return */
 	const char *metrics_file;	 /* NULL: none; see metrics_consume.h */
+	struct bus_notify *notify;	 /* NULL: nobody listens */
 	struct bus_say say;
 	const struct bus_jobs_options *jobs; /* NULL: no handler, but act() */
 	/* A believed event, once.  Anything but BUS_OK ends the consumer, unacknowledged. */

@@ -26,6 +26,7 @@ static enum bus_code take_next(struct bus_consumer *c, struct bus_history *h, bo
 	struct bus_message *m = NULL;
 	enum bus_code rc;
 
+	bus_notify_tick(c->options->notify);
 	rc = *history_rc = bus_history_next(h, LISTEN_MS, &what, &m, err);
 	if (rc)
 		return rc;

@@ -45,6 +45,7 @@ struct bus_consumer {
 	int64_t last_us;	     /* when the last message came (bus_time_mono()) */
 	struct bus_metrics *metrics; /* NULL: no file asked for */
 	int64_t watched_us;	     /* when options->watch was called last */
+	int64_t away_us; /* since when there is no connection (bus_time_now()); 0: not so */
 
 	bool behind;		       /* the history is to be read before the queue */
 	int64_t resume_offset;	       /* in the history, where it was left; -1: none */
@@ -125,7 +126,9 @@ enum bus_code bus_consumer_fill(struct bus_consumer *c, struct bus_err *err);
 
 /* -- consumer_watch.c -- */
 
-/* Calls options->watch and writes the metrics, if it is time; at the end in any case. */
+/* Tells the service manager that we are alive, and how it is, if it is time. */
+void bus_consumer_notify(struct bus_consumer *c);
+/* That, and calls options->watch and writes the metrics; these at the end in any case. */
 void bus_consumer_watch(struct bus_consumer *c, bool at_end);
 
 /* -- consumer_jobs.c -- */
@@ -139,8 +142,8 @@ enum bus_code bus_consumer_drain(struct bus_consumer *c, struct bus_err *err);
 
 /* -- consumer.c -- */
 
-/* Waits so long, unless we are asked to stop: true. */
-bool bus_consumer_pause(const struct bus_consumer *c, int ms);
+/* Waits so long, ticking, unless we are asked to stop: true. */
+bool bus_consumer_pause(struct bus_consumer *c, int ms);
 /* Parked messages must have arrived before the originals may go. */
 enum bus_code bus_consumer_await_parking(struct bus_consumer *c, struct bus_err *err);
 

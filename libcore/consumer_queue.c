@@ -340,6 +340,8 @@ enum bus_code bus_consumer_connect(struct bus_consumer *c, struct bus_err *err)
 		rc = open_broker(c, err);
 	if (!rc && is_first)
 		rc = learn_queue(c, err);
+	if (!rc)
+		bus_notify_ready(c->options->notify);
 	if (!rc && !c->behind)
 		rc = check_gone(c, err);
 	if (!rc)
@@ -351,6 +353,7 @@ enum bus_code bus_consumer_connect(struct bus_consumer *c, struct bus_err *err)
 	if (!rc && !c->behind && !bus_consumer_limit_reached(c))
 		rc = bus_broker_consume(c->broker, c->queue,
 					left < PREFETCH ? (uint16_t)left : PREFETCH, err);
+	c->away_us = rc ? c->away_us : 0;
 	c->counts->connected = !rc;
 	c->counts->connections += !rc;
 	return rc;

@@ -2,6 +2,9 @@
 
 #include "consumer_private.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "metrics_consume.h"
 #include "timestamp.h"
 
@@ -63,10 +66,45 @@ static void write_metrics(struct bus_consumer *c, bool at_end)
 	bus_metrics_consume(c->metrics, &stats);
 }
 
+/* What we are doing, apart from the numbers. */
+static void describe(const struct bus_consumer *c, char *ret, size_t size)
+{
+	char since[BUS_TIME_LEN + 1];
+
+	bus_time_format(since, c->away_us);
+	if (c->away_us)
+		snprintf(ret, size, "no connection since %.19sZ", since);
+	else if (!c->ledger)
+		snprintf(ret, size, "connecting");
+	else if (c->behind)
+		snprintf(ret, size, "reading the history for what is missing");
+	else
+		snprintf(ret, size, c->broker ? "connected" : "waiting for commands to end");
+}
+
+void bus_consumer_notify(struct bus_consumer *c)
+{
+	const struct bus_consumer_counts *n = c->counts;
+	char text[BUS_NOTIFY_STATUS_MAX + 1], doing[80];
+
+	bus_notify_tick(c->options->notify);
+	if (!bus_notify_status_due(c->options->notify))
+		return;
+	describe(c, doing, sizeof(doing));
+	if (c->jobs)
+		snprintf(text, sizeof(text),
+			 "%s; %llu events taken, %" PRIu64 " wait, %u commands at work", doing,
+			 n->events, n->jobs.waiting, n->jobs.running);
+	else
+		snprintf(text, sizeof(text), "%s; %llu events taken", doing, n->events);
+	bus_notify_status(c->options->notify, text);
+}
+
 void bus_consumer_watch(struct bus_consumer *c, bool at_end)
 {
 	const int64_t now_us = bus_time_mono();
 
+	bus_consumer_notify(c);
 	if (c->options->watch && (at_end || now_us - c->watched_us >= WATCH_MS * 1000LL)) {
 		c->watched_us = now_us;
 		c->options->watch(c->options->arg, c->counts);

@@ -13,6 +13,7 @@ struct bus_relay_stats {
 	struct bus_publisher_counts counts;
 
 	bool connected;
+	int64_t away_us; /* since when it is not, though it should be; 0: it is */
 	bool aside;   /* needs its operator */
 	bool blocked; /* by an alarm of the broker */
 	bool known;   /* status is; an outbox that another relay has cannot be looked at */

@@ -27,6 +27,7 @@ struct bus_publisher {
 	const struct bus_conf_service *service;
 	const struct bus_say *say;
 	int stop_fd;
+	struct bus_notify *notify;
 	char *directory;
 	struct bus_outbox *box;
 	struct bus_signing signing; /* its ring is ours */
@@ -70,7 +71,7 @@ void bus_say(const struct bus_say *say, const char *fmt, ...)
 
 enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_conf *conf,
 				 const struct bus_conf_service *service, const struct bus_say *say,
-				 int stop_fd, struct bus_err *err)
+				 int stop_fd, struct bus_notify *notify, struct bus_err *err)
 {
 	struct bus_publisher *p = calloc(1, sizeof(*p));
 	struct bus_outbox_params params = {
@@ -89,6 +90,7 @@ enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_co
 	p->service = service;
 	p->say = say;
 	p->stop_fd = stop_fd;
+	p->notify = notify;
 	p->proof.max = BUS_PROOF_MAX;
 	p->signing.key = conf->signing_key;
 	p->directory = bus_conf_outbox_dir(conf, service->name);
@@ -401,7 +403,7 @@ static enum bus_code check_not_behind(struct bus_publisher *p, struct bus_err *e
 
 	if (!rc)
 		rc = bus_ahead_check(p->conf, p->service->name, &state, p->signing.ring, p->stop_fd,
-				     err);
+				     p->notify, err);
 	p->checked = !rc;
 	return rc;
 }

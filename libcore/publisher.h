@@ -6,6 +6,7 @@
 
 #include "conf.h"
 #include "err.h"
+#include "notify.h"
 
 /*
  * One log on its way to the broker: outbox -> batch -> proof -> signature ->
@@ -28,10 +29,10 @@ struct bus_say {
 };
 void bus_say(const struct bus_say *say, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* stop_fd: as in relay.h; ends what may take long. */
+/* stop_fd, notify: as in relay.h; for what may take long. */
 enum bus_code bus_publisher_open(struct bus_publisher **ret, const struct bus_conf *conf,
 				 const struct bus_conf_service *service, const struct bus_say *say,
-				 int stop_fd, struct bus_err *err);
+				 int stop_fd, struct bus_notify *notify, struct bus_err *err);
 void bus_publisher_close(struct bus_publisher *p);
 
 /* BUS_E_CONFIG, here and below: the operator must act. */

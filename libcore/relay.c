@@ -11,6 +11,7 @@
 
 #include "backoff.h"
 #include "metrics_relay.h"
+#include "relay_status.h"
 #include "timestamp.h"
 
 enum {
@@ -25,6 +26,7 @@ struct line {
 	bool aside;			 /* needs its operator, or is done with */
 	unsigned int attempts;		 /* failures in a row */
 	int64_t retry_us;		 /* when to try again, on bus_time_mono() */
+	int64_t away_us; /* when the first of these was, on bus_time_now(); 0: none */
 	struct bus_publisher_status status;
 	bool drained;		 /* nothing is unsent, as far as the last look went */
 	unsigned long long told; /* `sent` at the last line about it */
@@ -40,6 +42,7 @@ struct bus_relay {
 	enum bus_code worst;	       /* the first failure of a log set aside */
 	struct bus_metrics *metrics;   /* NULL: not wanted */
 	struct bus_relay_stats *stats; /* as in the file; one for each line */
+	struct bus_relay_stats *now;   /* for the status; the same */
 };
 
 /* Which failures go away by themselves? */
@@ -54,6 +57,8 @@ static void failed(struct bus_relay *r, struct line *line, enum bus_code rc,
 	int ms;
 
 	line->failures[rc]++;
+	if (!line->away_us)
+		line->away_us = bus_time_now();
 	if (line->publisher)
 		bus_publisher_disconnect(line->publisher);
 	if (r->options->once || !will_pass(rc)) {
@@ -92,7 +97,7 @@ static enum bus_code open_line(struct bus_relay *r, struct line *line, struct bu
 	enum bus_code rc;
 
 	rc = bus_publisher_open(&line->publisher, r->conf, line->service, &r->options->say,
-				r->options->stop_fd, err);
+				r->options->stop_fd, r->options->notify, err);
 	if (rc)
 		return rc;
 	directory = bus_publisher_directory(line->publisher);
@@ -145,10 +150,12 @@ static void step(struct bus_relay *r, struct line *line)
 		rc = bus_fail(&err, BUS_E_UNAVAILABLE, "%s for 60 s; nothing is lost",
 			      line->status.blocked ? "the broker took no events"
 						   : "no confirm from the broker");
-	if (rc)
+	if (rc) {
 		failed(r, line, rc, &err);
-	else
-		tell_drained(r, line);
+		return;
+	}
+	line->away_us = 0;
+	tell_drained(r, line);
 }
 
 static bool is_connected(const struct line *line)
@@ -163,6 +170,8 @@ static int wait_ms(const struct bus_relay *r)
 	size_t i;
 
 	due = bus_metrics_wait_us(r->metrics);
+	wait = due < wait ? due : wait;
+	due = bus_notify_wait_us(r->options->notify);
 	wait = due < wait ? due : wait;
 	for (i = 0; i < r->count; i++) {
 		const struct line *line = &r->line[i];
@@ -224,6 +233,7 @@ static void take_stock(struct bus_relay_stats *stats, const struct line *line)
 	*stats = (struct bus_relay_stats){
 		.service = line->service->name,
 		.connected = is_connected(line),
+		.away_us = line->away_us,
 		.aside = line->aside,
 		.blocked = is_connected(line) && line->status.blocked,
 	};
@@ -263,6 +273,31 @@ static void keep_metrics(struct bus_relay *r)
 		write_metrics(r);
 }
 
+static void tell_status(struct bus_relay *r)
+{
+	size_t i;
+
+	if (!bus_notify_status_due(r->options->notify))
+		return;
+	for (i = 0; i < r->count; i++)
+		take_stock(&r->now[i], &r->line[i]);
+	bus_relay_status(r->options->notify, r->now, r->count);
+}
+
+/* All that is ours on this host; what fails is tried again, or set aside. */
+static void open_lines(struct bus_relay *r)
+{
+	struct bus_err err = { BUS_OK, "" };
+	enum bus_code rc;
+	size_t i;
+
+	for (i = 0; i < r->count; i++) {
+		rc = open_line(r, &r->line[i], &err);
+		if (rc)
+			failed(r, &r->line[i], rc, &err);
+	}
+}
+
 static enum bus_code loop(struct bus_relay *r, struct bus_err *err)
 {
 	struct pollfd *fds = calloc(r->count + 2, sizeof(*fds));
@@ -270,11 +305,19 @@ static enum bus_code loop(struct bus_relay *r, struct bus_err *err)
 
 	if (!fds)
 		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
-	do {
-		for (i = 0; i < r->count; i++)
+	open_lines(r);
+	if (anything_left(r))
+		bus_notify_ready(r->options->notify);
+	while (anything_left(r)) {
+		for (i = 0; i < r->count; i++) {
+			bus_notify_tick(r->options->notify);
 			step(r, &r->line[i]);
+		}
 		keep_metrics(r);
-	} while (anything_left(r) && wait_for_something(r, fds));
+		tell_status(r);
+		if (!anything_left(r) || !wait_for_something(r, fds))
+			break;
+	}
 	free(fds);
 	return BUS_OK;
 }
@@ -285,7 +328,8 @@ static enum bus_code set_up(struct bus_relay *r, struct bus_err *err)
 
 	r->line = calloc(r->conf->service_count + 1, sizeof(*r->line));
 	r->stats = calloc(r->conf->service_count + 1, sizeof(*r->stats));
-	if (!r->line || !r->stats)
+	r->now = calloc(r->conf->service_count + 1, sizeof(*r->now));
+	if (!r->line || !r->stats || !r->now)
 		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
 	r->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (r->inotify < 0)
@@ -315,6 +359,7 @@ enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_
 	rc = set_up(&r, &err);
 	if (!rc)
 		rc = loop(&r, &err);
+	bus_notify_stopping(options->notify);
 	for (i = 0; i < r.count; i++)
 		if (r.line[i].publisher)
 			bus_publisher_disconnect(r.line[i].publisher);
@@ -325,6 +370,7 @@ enum bus_code bus_relay_run(const struct bus_conf *conf, const struct bus_relay_
 	bus_metrics_close(r.metrics);
 	free(r.line);
 	free(r.stats);
+	free(r.now);
 	if (r.inotify >= 0)
 		close(r.inotify);
 	if (rc)

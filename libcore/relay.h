@@ -18,6 +18,8 @@ struct bus_relay_options {
 	bool once;		  /* end when all outboxes are empty, or at the first trouble */
 	int stop_fd;		  /* readable: finish what is in hand and return */
 	const char *metrics_file; /* metrics.h; NULL: none */
+	/* Told that we are ready when the outboxes are open, wherever the broker is. */
+	struct bus_notify *notify;
 	struct bus_say say;
 	/* How far it is, for people; may be NULL. */
 	void (*progress)(void *arg, const char *service, unsigned long long sent,

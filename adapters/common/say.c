@@ -2,9 +2,14 @@
 
 #include "adapters/common/say.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
 static const char *program_name = "debmsg";
 
@@ -12,6 +17,18 @@ void say_open(const char *program)
 {
 	program_name = program;
 	openlog(program, LOG_PID, LOG_DAEMON);
+}
+
+/* systemd.exec(5), $JOURNAL_STREAM: what it says of our stderr may be of another's. */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	uintmax_t device, inode;
+	struct stat st;
+	char end;
+
+	return stream && sscanf(stream, "%ju:%ju%c", &device, &inode, &end) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
 void say(int priority, const char *fmt, ...)
@@ -28,6 +45,10 @@ void say(int priority, const char *fmt, ...)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f ||
 		    ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] < 0xa0))
 			*p = '?';
+	if (is_journal()) {
+		fprintf(stderr, "<%d>%s\n", priority, text); /* sd-daemon(3); it knows our name */
+		return;
+	}
 	fprintf(stderr, "%s: %s\n", program_name, text);
 	syslog(priority, "%s", text);
 }

@@ -73,6 +73,7 @@ static enum bus_code read_awake(struct watcher *watcher, bool *ret_failed, struc
 
 			if (!watch->is_awake || watch->retry_us > bus_time_mono())
 				continue;
+			bus_notify_tick(watcher->notify);
 			rc = watch_step(watch, err);
 			if (rc == BUS_E_NO) {
 				turn_off(watch);
@@ -83,6 +84,9 @@ static enum bus_code read_awake(struct watcher *watcher, bool *ret_failed, struc
 			*ret_failed = *ret_failed || watch->has_failed;
 			any = any || watch->is_awake;
 		}
+		if (watcher->off_count < watcher->count)
+			bus_notify_ready(watcher->notify);
+		watch_tell_status(watcher);
 	}
 	return watcher->off_count < watcher->count ? BUS_OK : watch_nothing(watcher, err);
 }
@@ -146,11 +150,13 @@ static void wake_descriptors(struct watcher *watcher, const struct pollfd *fds)
 
 enum bus_code watch_wait(struct watcher *watcher, int64_t until_us, struct bus_err *err)
 {
-	const int64_t left_us = until_us - bus_time_mono();
+	const int64_t notify_us = bus_notify_wait_us(watcher->notify);
+	int64_t left_us = until_us - bus_time_mono();
 	struct timespec timeout = { 0, 0 };
 	struct pollfd *fds;
 	size_t count = 0;
 
+	left_us = notify_us < left_us ? notify_us : left_us;
 	if (left_us > 0) {
 		timeout.tv_sec = (time_t)(left_us / 1000000);
 		timeout.tv_nsec = (long)(left_us % 1000000) * 1000;
@@ -164,6 +170,8 @@ enum bus_code watch_wait(struct watcher *watcher, int64_t until_us, struct bus_e
 			watch_take_inotify(watcher);
 	}
 	free(fds);
+	bus_notify_tick(watcher->notify);
+	watch_tell_status(watcher);
 	return BUS_OK;
 }
 

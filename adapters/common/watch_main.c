@@ -158,6 +158,7 @@ static enum bus_code take_lock(struct watcher *watcher, struct bus_err *err)
 static enum bus_code open_outbox(struct watcher *watcher, struct bus_err *err)
 {
 	unsigned int attempt = 0;
+	int64_t until_us;
 	enum bus_code rc;
 
 	while (!watch_should_end()) {
@@ -168,8 +169,10 @@ static enum bus_code open_outbox(struct watcher *watcher, struct bus_err *err)
 			return rc;
 		if (!attempt)
 			say(LOG_ERR, "%s; trying again until it works", err->text);
-		rc = watch_wait(watcher,
-				bus_time_mono() + (int64_t)bus_backoff_ms(attempt++) * 1000, err);
+		until_us = bus_time_mono() + (int64_t)bus_backoff_ms(attempt++) * 1000;
+		do
+			rc = watch_wait(watcher, until_us, err);
+		while (!rc && !watch_should_end() && bus_time_mono() < until_us);
 		if (rc)
 			return rc;
 	}
@@ -227,18 +230,22 @@ int watch_main(const struct adapter *adapter, int argc, char **argv)
 	watcher.once = options.once;
 	watcher.from_start = options.from_start;
 	watcher.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	rc = bus_conf_load(&conf, options.config, &err);
+	rc = bus_notify_open(&watcher.notify, &err);
+	if (!rc)
+		rc = bus_conf_load(&conf, options.config, &err);
 	watcher.ctx.conf = conf;
 	if (!rc)
 		rc = bus_conf_service(conf, adapter->service, &watcher.ctx.service, &err);
 	if (!rc)
 		rc = run(&watcher, adapter, &err);
+	bus_notify_stopping(watcher.notify);
 	if (rc)
 		say(LOG_ERR, "%s", err.text);
 	for (i = 0; i < watcher.count; i++)
 		watch_close(&watcher.watch[i]);
 	free(watcher.watch);
 	bus_outbox_close(watcher.box);
+	bus_notify_close(watcher.notify);
 	bus_conf_free(conf);
 	if (watcher.inotify >= 0)
 		close(watcher.inotify);

@@ -4,12 +4,13 @@
 #include <signal.h>
 
 #include "adapters/common/watch.h"
+#include "notify.h"
 #include "outbox.h"
 
 /*
  * The parts of a watching process.  watch_main.c is the program,
- * watch_loop.c its loop, watch_step.c opens and reads one input, watch.c is
- * what an input sees.
+ * watch_loop.c its loop, watch_step.c opens and reads one input, watch_status.c
+ * says how it is, watch.c is what an input sees.
  *
  * Times are bus_time_mono()'s; 0: none.
  */
@@ -28,7 +29,8 @@ struct watch {
 	bool is_off; /* not configured */
 	bool is_awake, is_open, is_first, has_failed, shows_progress;
 	int64_t timer_us, retry_us;
-	int64_t hold_ms; /* before the next attempt, at least */
+	int64_t failing_us; /* since when it is in trouble, on bus_time_now() */
+	int64_t hold_ms;    /* before the next attempt, at least */
 	unsigned int attempt;
 	struct watch_directory *directory;
 	size_t directory_count;
@@ -44,6 +46,7 @@ struct watcher {
 	struct bus_outbox *box;
 	struct watch *watch;
 	size_t count, off_count;
+	struct bus_notify *notify; /* told that we are ready when each input was read from once */
 	int inotify;
 	int lock; /* file descriptor */
 	bool from_start, once;
@@ -57,7 +60,7 @@ struct watcher {
 void watch_catch_signals(struct watcher *watcher);
 bool watch_should_end(void);
 
-/* Until something happens to an input, or the time comes. */
+/* Until something happens to an input, or the time comes, or the service manager is to be told. */
 enum bus_code watch_wait(struct watcher *watcher, int64_t until_us, struct bus_err *err);
 
 /* The loop: until it is told to end, or with `once` until nothing more is there to read. */
@@ -81,6 +84,9 @@ void watch_take_inotify(struct watcher *watcher);
  * BUS_E_CONFIG and BUS_E_BUG are the end.
  */
 enum bus_code watch_step(struct watch *watch, struct bus_err *err);
+
+/* Tells the service manager, if it is time. */
+void watch_tell_status(struct watcher *watcher);
 
 /* So that it can be opened anew. */
 void watch_close(struct watch *watch);

@@ -138,6 +138,8 @@ static void put_off(struct watch *watch, const struct bus_err *err)
 	if (!watch->has_batch)
 		watch_close(watch);
 	watch->retry_us = bus_time_mono() + pause_ms * 1000;
+	if (!watch->attempt)
+		watch->failing_us = bus_time_now();
 	if (!watch->attempt++)
 		say(LOG_ERR, "%s: %s; trying again until it works", watch->input->name, err->text);
 }
