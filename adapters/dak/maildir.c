@@ -228,8 +228,9 @@ bool maildir_remove(const struct maildir *dir, struct maildir_mail *mail)
 		return false;
 	ok = unlink(path) == 0 || errno == ENOENT;
 	if (!ok && mail->state != MAILDIR_STUCK)
-		say(LOG_ERR, "%s: cannot be removed: %s; let this user write in the directory",
-		    path, strerror(errno));
+		say(LOG_ERR, "%s: cannot be removed: %s; %s", path, strerror(errno),
+		    errno == EROFS ? "name the directory in ReadWritePaths= of the unit"
+				   : "let this user write in the directory");
 	mail->state = ok ? MAILDIR_GONE : MAILDIR_STUCK;
 	free(path);
 	return ok;

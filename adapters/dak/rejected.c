@@ -93,6 +93,11 @@ static char *numbered(const char *name, unsigned int number)
 	return asprintf(&text, "%s.%u", name, number) < 0 ? NULL : text;
 }
 
+static const char *remedy(void)
+{
+	return errno == EROFS ? "; name the directory in ReadWritePaths= of the unit" : "";
+}
+
 /* The reason first, so that a mail in there always has one. */
 static enum bus_code keep(int from, int to, const char *name, const char *reason, char **ret_kept,
 			  struct bus_err *err)
@@ -111,7 +116,8 @@ static enum bus_code keep(int from, int to, const char *name, const char *reason
 				return BUS_OK;
 			}
 			if (errno != EEXIST) {
-				bus_fail(err, BUS_E_TEMP, "rejected/%s: %s", kept, strerror(errno));
+				bus_fail(err, BUS_E_TEMP, "rejected/%s: %s%s", kept,
+					 strerror(errno), remedy());
 				free(kept);
 				return BUS_E_TEMP;
 			}
@@ -130,7 +136,8 @@ enum bus_code rejected_keep(const char *directory, const char *name, const char 
 	if (from >= 0 && (mkdirat(from, "rejected", 0750) == 0 || errno == EEXIST))
 		to = openat(from, "rejected", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (to < 0) {
-		rc = bus_fail(err, BUS_E_TEMP, "%s/rejected: %s", directory, strerror(errno));
+		rc = bus_fail(err, BUS_E_TEMP, "%s/rejected: %s%s", directory, strerror(errno),
+			      remedy());
 	} else {
 		rc = keep(from, to, name, reason, ret_kept, err);
 		if (!rc)
