@@ -133,26 +133,11 @@ bool cli_number(unsigned long long *ret, const char *option, const char *text)
 	return true;
 }
 
-/* "15m": how many microseconds is that? */
-static bool parse_ago(int64_t *ret, const char *text)
-{
-	static const char units[] = "smhdw";
-	static const int64_t seconds[] = { 1, 60, 3600, 86400, 604800 };
-	const size_t len = strlen(text);
-	const char *unit = len ? strchr(units, text[len - 1]) : NULL;
-	uint64_t n;
-
-	if (!unit || !bus_decimal_parse(&n, text, len - 1) || n > 1000000)
-		return false;
-	*ret = (int64_t)n * seconds[unit - units] * 1000000;
-	return true;
-}
-
 bool cli_time(int64_t *ret_us, const char *option, const char *text)
 {
 	int64_t ago;
 
-	if (parse_ago(&ago, text)) {
+	if (bus_age_parse(&ago, text)) {
 		*ret_us = bus_time_now() - ago;
 		return true;
 	}

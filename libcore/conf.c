@@ -10,6 +10,7 @@
 #include "event.h"
 #include "proof.h"
 #include "sign.h"
+#include "timestamp.h"
 #include "topic.h"
 
 static cfg_opt_t broker_opts[] = {
@@ -47,11 +48,11 @@ static const struct {
 enum { OPTION_COUNT = sizeof(adapter_option) / sizeof(*adapter_option) };
 
 /* The last ones are the table's (add_adapter_options()). */
-enum { SERVICE_OPTION_COUNT = 5 };
+enum { SERVICE_OPTION_COUNT = 6 };
 static cfg_opt_t service_opts[SERVICE_OPTION_COUNT + OPTION_COUNT + 1] = {
 	CFG_STR("origin", NULL, CFGF_NONE),	   CFG_STR("user", NULL, CFGF_NONE),
 	CFG_STR("password-file", NULL, CFGF_NONE), CFG_STR("cert-file", NULL, CFGF_NONE),
-	CFG_STR("key-file", NULL, CFGF_NONE),
+	CFG_STR("key-file", NULL, CFGF_NONE),	   CFG_STR("keep", "365d", CFGF_NONE),
 };
 
 static cfg_opt_t top_opts[] = { CFG_STR("environment", NULL, CFGF_NONE),
@@ -236,10 +237,27 @@ static enum bus_code load_options(const struct bus_conf *conf, struct bus_conf_s
 	return s->option ? rc : bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
 }
 
+/* How long confirmed events stay in the outbox; "forever" is 0. */
+static enum bus_code load_keep(const struct bus_conf *conf, struct bus_conf_service *s, cfg_t *cfg,
+			       struct bus_err *err)
+{
+	const char *keep = cfg_getstr(cfg, "keep");
+
+	if (strcmp(keep, "forever") == 0)
+		return BUS_OK;
+	if (bus_age_parse(&s->keep_us, keep) && s->keep_us >= 86400 * 1000000LL)
+		return BUS_OK;
+	return bus_confuse_fail(cfg, conf->path, err,
+				"service \"%s\": keep is \"forever\" or a time such as \"365d\", "
+				"at least a day",
+				s->name);
+}
+
 static enum bus_code load_service(struct bus_conf *conf, cfg_t *cfg, struct bus_err *err)
 {
 	struct bus_conf_service *s = &conf->service[conf->service_count++];
 	bool nomem = false;
+	enum bus_code rc;
 
 	s->name = strdup(cfg_title(cfg));
 	s->origin = bus_confuse_text(cfg, "origin", &nomem);
@@ -262,7 +280,8 @@ static enum bus_code load_service(struct bus_conf *conf, cfg_t *cfg, struct bus_
 					"service \"%s\" needs an origin such as "
 					"\"ftp-master.debian.org/dak\"",
 					s->name);
-	return load_options(conf, s, cfg, err);
+	rc = load_keep(conf, s, cfg, err);
+	return rc ? rc : load_options(conf, s, cfg, err);
 }
 
 static enum bus_code load_services(struct bus_conf *conf, cfg_t *cfg, struct bus_err *err)

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "err.h"
 
@@ -28,7 +29,8 @@ struct bus_conf_service {
 	char *user;	     /* broker user that publishes */
 	char *password_file; /* NULL: EXTERNAL, with the next two or those of broker */
 	char *cert_file, *key_file;
-	char ***option; /* of its adapter; for bus_conf_option() */
+	int64_t keep_us; /* how long its outbox keeps confirmed events; 0: for ever */
+	char ***option;	 /* of its adapter; for bus_conf_option() */
 };
 
 struct bus_conf {

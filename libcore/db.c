@@ -140,6 +140,30 @@ static enum bus_code make_tables(sqlite3 *db, const struct bus_db_schema *schema
 	return rc;
 }
 
+/* An older version of us made it.  Others may be at it at this moment: look again, alone. */
+static enum bus_code upgrade_tables(sqlite3 *db, const struct bus_db_schema *schema,
+				    struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+	char pragma[40];
+	int version;
+
+	if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL))
+		return bus_db_fail(db, schema->what, "cannot write to", err);
+	for (version = read_pragma(db, "PRAGMA user_version"); !rc && version < schema->version;
+	     version++) {
+		snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d", version + 1);
+		if (version < 1 || sqlite3_exec(db, schema->upgrade[version], NULL, NULL, NULL) ||
+		    sqlite3_exec(db, pragma, NULL, NULL, NULL))
+			rc = bus_db_fail(db, schema->what, "cannot upgrade", err);
+	}
+	if (!rc && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL))
+		rc = bus_db_fail(db, schema->what, "cannot write to", err);
+	if (rc)
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}
+
 static enum bus_code check_tables(sqlite3 *db, const struct bus_db_schema *schema,
 				  struct bus_err *err)
 {
@@ -159,6 +183,9 @@ static enum bus_code check_tables(sqlite3 *db, const struct bus_db_schema *schem
 	sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	if (version == 0 && id == 0)
 		return make_tables(db, schema, err);
+	if (id == schema->application_id && version > 0 && version < schema->version &&
+	    schema->upgrade)
+		return upgrade_tables(db, schema, err);
 	if (version != schema->version || id != schema->application_id)
 		return bus_fail(err, BUS_E_CONFIG, "%s: %s is not ours or of another version",
 				schema->what, sqlite3_db_filename(db, "main"));
@@ -201,6 +228,9 @@ enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_s
 		goto out;
 	}
 	sqlite3_busy_timeout(db, wait_ms);
+	/* counts for a file that is still empty only, so before anything is written */
+	if (schema->shrinks)
+		sqlite3_exec(db, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL, NULL);
 	if (use_wal(db, wait_ms) ||
 	    sqlite3_exec(db, "PRAGMA synchronous = FULL", NULL, NULL, NULL)) {
 		rc = bus_db_fail(db, schema->what, "cannot open", err);

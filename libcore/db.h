@@ -18,6 +18,9 @@ struct bus_db_schema {
 	int application_id; /* tells our file from another program's */
 	int version;
 	const char *sql; /* makes the tables of a new file */
+	/* upgrade[n] makes version n + 1 of a file of version n; NULL: version is the first */
+	const char *const *upgrade;
+	bool shrinks; /* room that is freed can be given back to the disk */
 };
 
 /*

@@ -11,10 +11,17 @@
 #include "timestamp.h"
 #include "topic.h"
 
+#define RESEND_TABLE                                                                               \
+	"CREATE TABLE resend (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);" /* inclusive */
+
+static const char *const upgrade[] = { [1] = RESEND_TABLE };
+
 static const struct bus_db_schema schema = {
 	.what = "outbox",
 	.application_id = 0x64626d31, /* "dbm1" */
-	.version = 1,
+	.version = 2,
+	.upgrade = upgrade,
+	.shrinks = true,
 	.sql = "CREATE TABLE log (" /* one row */
 	       "  origin TEXT NOT NULL, created INTEGER NOT NULL,"
 	       "  size INTEGER NOT NULL, sent INTEGER NOT NULL, sent_time INTEGER NOT NULL,"
@@ -25,7 +32,8 @@ static const struct bus_db_schema schema = {
 	       "CREATE TABLE type (name TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;"
 	       "CREATE TABLE checkpoint ("
 	       "  size INTEGER PRIMARY KEY, range BLOB NOT NULL, note TEXT NOT NULL);"
-	       "CREATE TABLE cursor (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
+	       "CREATE TABLE cursor (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT "
+	       "ROWID;" RESEND_TABLE,
 };
 
 static const char *const sql_of[S_COUNT] = {
@@ -54,6 +62,22 @@ static const char *const sql_of[S_COUNT] = {
 	/* ?2 is where to begin: one lower bound is all that SQLite uses of an index */
 	[S_CURSOR_NEXT] = "SELECT name FROM cursor WHERE name >= ?2 AND name <> ?3 AND"
 			  " name < ?1 || char(1114111) ORDER BY name LIMIT 1",
+	[S_FIRST] = "SELECT min(id) FROM event",
+	[S_RESEND_COUNT] = "SELECT sum(last - first + 1) FROM resend",
+	[S_RESEND_NEXT] = "SELECT first, last FROM resend ORDER BY first LIMIT 1",
+	[S_RESEND_NEAR] = "SELECT min(first), max(last) FROM resend"
+			  " WHERE first <= ?2 + 1 AND last >= ?1 - 1",
+	[S_RESEND_DELETE] = "DELETE FROM resend WHERE first >= ?1 AND last <= ?2",
+	[S_RESEND_INSERT] = "INSERT INTO resend VALUES (?1, ?2)",
+	[S_RESENT] = "UPDATE resend SET first = ?2 WHERE first = ?1",
+	[S_RESENT_ALL] = "DELETE FROM resend WHERE first > last",
+	/* the newest in reach, else the next one: as much as is fit for one transaction */
+	[S_PRUNE_TO] =
+		"SELECT coalesce("
+		" (SELECT max(size) FROM checkpoint WHERE size > ?1 AND size <= min(?1 + ?3, ?2)),"
+		" (SELECT min(size) FROM checkpoint WHERE size > ?1 AND size <= ?2), 0)",
+	[S_PRUNE_EVENTS] = "DELETE FROM event WHERE id < ?1",
+	[S_PRUNE_CHECKPOINTS] = "DELETE FROM checkpoint WHERE size < ?1",
 };
 
 enum bus_code bus_outbox_fail(struct bus_outbox *box, const char *doing, struct bus_err *err)

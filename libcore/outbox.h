@@ -80,6 +80,8 @@ struct bus_outbox_state {
 	uint64_t size;			 /* events appended */
 	uint64_t signed_size;		 /* of the newest checkpoint */
 	uint64_t sent;			 /* events 0 to sent - 1 are confirmed */
+	uint64_t first;			 /* the oldest event that is kept; size: none is */
+	uint64_t resend;		 /* how many confirmed ones are to be sent again */
 	int64_t created_us;		 /* when the log began */
 	int64_t last_us;		 /* when the last event was appended; 0: none */
 	int64_t checkpoint_us;		 /* when bus.checkpoint was last appended; 0: never */
@@ -143,6 +145,42 @@ enum bus_code bus_outbox_append_checkpoint(struct bus_outbox *box, struct bus_er
  * count as now.
  */
 int64_t bus_outbox_checkpoint_due(const struct bus_outbox_state *state, int64_t now_us);
+
+/* -- sending again (outbox_resend.c) -- */
+
+/*
+ * Asks the relay to send events first to last, which are confirmed, once more:
+ * the broker may have lost them.  Ids, bodies and proofs stay what they were.
+ * BUS_E_DATA, with the reason, if one of them is not confirmed or not kept any more.
+ */
+enum bus_code bus_outbox_resend(struct bus_outbox *box, uint64_t first, uint64_t last,
+				struct bus_err *err);
+/* What the relay is to send again next; BUS_E_NO: nothing. */
+enum bus_code bus_outbox_resend_next(struct bus_outbox *box, uint64_t *ret_first,
+				     uint64_t *ret_last, struct bus_err *err);
+/* Of what bus_outbox_resend_next() said, the events from first to next - 1 are confirmed again. */
+enum bus_code bus_outbox_resent(struct bus_outbox *box, uint64_t first, uint64_t next,
+				struct bus_err *err);
+
+/* -- forgetting (outbox_prune.c) -- */
+
+/*
+ * Removes events that were appended before before_us, from the oldest on, with
+ * the checkpoints that nothing needs without them.  What is not confirmed or is
+ * to be sent again stays, as do the last event, the numbers of the log and of its types, and a
+ * checkpoint where the rest begins: so the tree grows on, and each event that
+ * is left can be sent again with its proof.
+ *
+ * One call is one transaction, of about 1024 events, so that nobody waits for
+ * long; *ret_count is how many went.  Call until that is 0, and pause between.
+ */
+enum bus_code bus_outbox_prune(struct bus_outbox *box, int64_t before_us, uint64_t *ret_count,
+			       struct bus_err *err);
+/*
+ * Gives a piece of the room that is free in the file back to the disk; *ret_more: there is more.
+ * Without it new events use that room.  A file of version 0.1 keeps its size.
+ */
+enum bus_code bus_outbox_shrink(struct bus_outbox *box, bool *ret_more, struct bus_err *err);
 
 /*
  * Ends this log and begins a new one with a new epoch; events that are not

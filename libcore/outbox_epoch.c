@@ -83,7 +83,7 @@ out:
 enum bus_code bus_outbox_new_epoch(struct bus_outbox *box, uint64_t *ret_moved, struct bus_err *err)
 {
 	static const char empty[] = "DELETE FROM event; DELETE FROM type; DELETE FROM checkpoint;"
-				    "DELETE FROM log";
+				    "DELETE FROM resend; DELETE FROM log";
 	struct bus_buf lines = BUS_BUF_INIT((size_t)1 << 30);
 	struct mover mover = { box, &lines, 0 };
 	struct bus_outbox_state old;

@@ -14,9 +14,8 @@
 #include "timestamp.h"
 #include "topic.h"
 
-/* One number; 0 where there is no row. */
-static enum bus_code read_number(struct bus_outbox *box, enum bus_outbox_statement which,
-				 uint64_t id, int64_t *ret, struct bus_err *err)
+enum bus_code bus_outbox_number(struct bus_outbox *box, enum bus_outbox_statement which,
+				uint64_t id, int64_t *ret, struct bus_err *err)
 {
 	sqlite3_stmt *stmt = bus_outbox_statement(box, which, err);
 	enum bus_code rc = BUS_OK;
@@ -37,17 +36,23 @@ static enum bus_code read_number(struct bus_outbox *box, enum bus_outbox_stateme
 enum bus_code bus_outbox_state(struct bus_outbox *box, struct bus_outbox_state *ret,
 			       struct bus_err *err)
 {
-	int64_t signed_size = 0;
+	int64_t signed_size = 0, first = 0, resend = 0;
 	enum bus_code rc;
 
 	rc = bus_outbox_read_log(box, ret, err);
 	if (!rc)
-		rc = read_number(box, S_CP_LAST, 0, &signed_size, err);
+		rc = bus_outbox_number(box, S_CP_LAST, 0, &signed_size, err);
 	if (!rc && ret->size)
-		rc = read_number(box, S_ADDED, ret->size - 1, &ret->last_us, err);
+		rc = bus_outbox_number(box, S_ADDED, ret->size - 1, &ret->last_us, err);
 	if (!rc && ret->sent < ret->size)
-		rc = read_number(box, S_ADDED, ret->sent, &ret->oldest_unsent_us, err);
+		rc = bus_outbox_number(box, S_ADDED, ret->sent, &ret->oldest_unsent_us, err);
+	if (!rc && ret->size)
+		rc = bus_outbox_number(box, S_FIRST, 0, &first, err);
+	if (!rc)
+		rc = bus_outbox_number(box, S_RESEND_COUNT, 0, &resend, err);
 	ret->signed_size = (uint64_t)signed_size;
+	ret->first = (uint64_t)first;
+	ret->resend = (uint64_t)resend;
 	return rc;
 }
 

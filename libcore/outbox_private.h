@@ -11,6 +11,8 @@
  *   outbox_cursor.c  what changes together with events
  *   outbox_log.c     the relay's side: state, reading, checkpoints, progress
  *   outbox_epoch.c   the end of one log and the beginning of the next
+ *   outbox_resend.c  what was confirmed, and is to be sent again
+ *   outbox_prune.c   what is confirmed, and old
  */
 enum bus_outbox_statement {
 	S_LOG,
@@ -32,6 +34,17 @@ enum bus_outbox_statement {
 	S_CURSOR_DELETE,
 	S_CURSOR_GET,
 	S_CURSOR_NEXT,
+	S_FIRST,
+	S_RESEND_COUNT,
+	S_RESEND_NEXT,
+	S_RESEND_NEAR,
+	S_RESEND_DELETE,
+	S_RESEND_INSERT,
+	S_RESENT,
+	S_RESENT_ALL,
+	S_PRUNE_TO,
+	S_PRUNE_EVENTS,
+	S_PRUNE_CHECKPOINTS,
 	S_COUNT
 };
 
@@ -55,6 +68,10 @@ enum bus_code bus_outbox_fail(struct bus_outbox *box, const char *doing, struct 
 enum bus_code bus_outbox_nomem(struct bus_err *err);
 /* Ends a transaction: commits if rc is BUS_OK, and undoes it if not. */
 enum bus_code bus_outbox_end(struct bus_outbox *box, enum bus_code rc, struct bus_err *err);
+
+/* The one number that a statement answers, with id as ?1 if it has a ?1; 0 where there is none. */
+enum bus_code bus_outbox_number(struct bus_outbox *box, enum bus_outbox_statement which,
+				uint64_t id, int64_t *ret, struct bus_err *err);
 
 /* The one row of `log`; BUS_E_NO: none yet.  Fills what that row has of *ret. */
 enum bus_code bus_outbox_read_log(struct bus_outbox *box, struct bus_outbox_state *ret,

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "publisher.h"
+#include "publisher_private.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -9,53 +9,12 @@
 #include <string.h>
 
 #include "ahead.h"
-#include "broker.h"
-#include "confirms.h"
-#include "outbox.h"
-#include "sign.h"
-#include "signed_batch.h"
 #include "timestamp.h"
 
 enum {
 	SAVE_EVERY = 512, /* confirms, at most, that a crash makes us forget */
 	BURST = 256,	  /* events published before we listen again */
 	OUTBOX_WAIT_MS = 30000
-};
-
-struct bus_publisher {
-	const struct bus_conf *conf;
-	const struct bus_conf_service *service;
-	const struct bus_say *say;
-	int stop_fd;
-	struct bus_notify *notify;
-	char *directory;
-	struct bus_outbox *box;
-	struct bus_signing signing; /* its ring is ours */
-	struct bus_publisher_counts counts;
-	char origin[BUS_ORIGIN_MAX + 1];
-
-	struct bus_broker *broker;	/* NULL: not connected */
-	unsigned int turn;		/* connections that were closed: the next goes elsewhere */
-	struct bus_signed_batch *batch; /* holds `next`; NULL: to be loaded */
-	struct bus_buf proof;
-	bool checked; /* the log in the broker is not ahead of ours */
-	bool blocked; /* by an alarm of the broker */
-	bool full;    /* the socket takes no more at the moment */
-	/*
-	 * Events below `saved` are noted as sent.  The first publish of this
-	 * connection was event `first`; the confirms say which are safe.
-	 */
-	uint64_t first, saved;
-	struct bus_confirms confirms;
-	/*
-	 * A queue of somebody's may refuse an event that all others have taken.  When
-	 * all that was published is answered, we begin anew with the first one that
-	 * was refused, and publish to the history only up to keep_until.
-	 */
-	bool refused, told_refused;
-	uint64_t refused_first, keep_until;
-	int64_t progress_us; /* when something last moved */
-	int64_t oldest_us;   /* of what was not confirmed at the last look */
 };
 
 void bus_say(const struct bus_say *say, const char *fmt, ...)
@@ -160,9 +119,9 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 	if (strcmp(p->origin, state.origin) != 0)
 		p->keep_until = 0;
 	memcpy(p->origin, state.origin, sizeof(p->origin));
-	p->first = p->saved = state.sent;
 	memset(&p->confirms, 0, sizeof(p->confirms));
-	p->blocked = p->refused = false;
+	bus_publisher_go_to(p, state.sent, UINT64_MAX);
+	p->blocked = false;
 	p->progress_us = bus_time_mono();
 	p->counts.connections++;
 	if (p->keep_until > p->first)
@@ -170,11 +129,6 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 	bus_say(p->say, "%s: connected to %s as %s; %" PRIu64 " events wait", p->service->name,
 		bus_broker_address(p->broker), bus_broker_user(p->broker), state.size - state.sent);
 	return BUS_OK;
-}
-
-static uint64_t next_event(const struct bus_publisher *p)
-{
-	return p->first + p->confirms.sent;
 }
 
 static enum bus_code save_progress(struct bus_publisher *p, struct bus_err *err)
@@ -186,10 +140,13 @@ static enum bus_code save_progress(struct bus_publisher *p, struct bus_err *err)
 		sent = p->refused_first;
 	if (sent == p->saved)
 		return BUS_OK;
-	rc = bus_outbox_sent(p->box, sent, err);
+	rc = p->again ? bus_outbox_resent(p->box, p->saved, sent, err)
+		      : bus_outbox_sent(p->box, sent, err);
 	if (rc)
 		return rc;
 	p->saved = sent;
+	if (p->again)
+		return BUS_OK;
 	if (p->oldest_us)
 		p->counts.lag_us = bus_time_now() - p->oldest_us;
 	p->oldest_us = 0;
@@ -303,7 +260,7 @@ static enum bus_code listen_to_broker(struct bus_publisher *p, struct bus_err *e
 
 static enum bus_code publish_one(struct bus_publisher *p, struct bus_err *err)
 {
-	const struct bus_outbox_event *ev = bus_signed_batch_event(p->batch, next_event(p));
+	const struct bus_outbox_event *ev = bus_signed_batch_event(p->batch, bus_publisher_next(p));
 	char message_id[BUS_ORIGIN_MAX + 24];
 	struct bus_outgoing out = {
 		.exchange = next_event(p) < p->keep_until ? bus_keep_exchange : bus_exchange,
@@ -344,18 +301,20 @@ static enum bus_code publish_some(struct bus_publisher *p, bool *ret_more, struc
 	if (!bus_confirms_open(&p->confirms))
 		p->progress_us = bus_time_mono(); /* nothing was being waited for */
 	for (i = 0; !rc && i < BURST; i++) {
+		if (bus_publisher_next(p) >= p->until)
+			return BUS_OK;
 		if (p->blocked || bus_confirms_full(&p->confirms))
 			return BUS_OK;
 		p->full = !bus_broker_can_send(p->broker);
 		if (p->full)
 			return BUS_OK;
-		if (p->batch && next_event(p) >= bus_signed_batch_end(p->batch)) {
+		if (p->batch && bus_publisher_next(p) >= bus_signed_batch_end(p->batch)) {
 			bus_signed_batch_free(p->batch);
 			p->batch = NULL;
 		}
 		if (!p->batch)
-			rc = bus_signed_batch_load(&p->batch, p->box, next_event(p), &p->signing,
-						   err);
+			rc = bus_signed_batch_load(&p->batch, p->box, bus_publisher_next(p),
+						   &p->signing, err);
 		if (rc || !p->batch)
 			return rc;
 		rc = publish_one(p, err);
@@ -384,6 +343,7 @@ enum bus_code bus_publisher_look(struct bus_publisher *p, struct bus_publisher_s
 	memset(ret, 0, sizeof(*ret));
 	ret->size = state.size;
 	ret->sent = state.sent;
+	ret->resend = state.resend;
 	ret->due_in_us = bus_outbox_checkpoint_due(&state, bus_time_now());
 	ret->unconfirmed = p->broker ? p->confirms.sent - p->confirms.confirmed : 0;
 	ret->oldest_us = p->oldest_us = state.oldest_unsent_us;
@@ -424,10 +384,14 @@ enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_s
 		if (!rc)
 			rc = bus_publisher_look(p, ret, err);
 	}
-	if (!rc && !p->checked && ret->size > next_event(p))
+	if (!rc)
+		rc = bus_publisher_choose(p, ret, err);
+	if (!rc && !p->checked && ret->size > bus_publisher_next(p))
 		rc = check_not_behind(p, err);
 	if (!rc)
 		rc = publish_some(p, &more, err);
+	if (!rc && !more)
+		rc = bus_publisher_prune(p, ret, err);
 	if (rc)
 		return rc;
 	ret->blocked = p->blocked;

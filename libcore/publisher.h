@@ -42,6 +42,7 @@ bool bus_publisher_connected(const struct bus_publisher *p);
 
 struct bus_publisher_status {
 	uint64_t size, sent;  /* events in the log; of these, confirmed */
+	uint64_t resend;      /* of those, how many are to be sent again */
 	bool blocked;	      /* the broker takes nothing at the moment */
 	bool full;	      /* go on when the socket can be written to */
 	bool busy;	      /* more can be done at once: pump again */

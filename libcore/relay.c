@@ -77,7 +77,7 @@ static void tell_drained(struct bus_relay *r, struct line *line)
 {
 	const struct bus_publisher_status *s = &line->status;
 
-	line->drained = s->sent == s->size;
+	line->drained = s->sent == s->size && !s->resend;
 	if (r->options->progress && (line->told != s->sent || line->drained))
 		r->options->progress(r->options->progress_arg, bus_publisher_name(line->publisher),
 				     s->sent, s->size);
@@ -124,7 +124,8 @@ static enum bus_code get_ready(struct bus_relay *r, struct line *line, bool *ret
 	if (rc)
 		return rc;
 	line->told = line->status.sent;
-	line->drained = line->status.sent == line->status.size && line->status.due_in_us;
+	line->drained = line->status.sent == line->status.size && !line->status.resend &&
+			line->status.due_in_us;
 	if (line->drained && r->options->once)
 		*ret_ready = false; /* no need to bother the broker */
 	else

@@ -126,3 +126,22 @@ bool bus_time_parse(int64_t *ret, const char *text)
 	       us;
 	return true;
 }
+
+bool bus_age_parse(int64_t *ret, const char *text)
+{
+	static const char units[] = "smhdw";
+	static const int64_t seconds[] = { 1, 60, 3600, 86400, 604800 };
+	int64_t n = 0;
+	const char *unit;
+
+	if (!*text || *text < '0' || *text > '9' ||
+	    (*text == '0' && text[1] >= '0' && text[1] <= '9'))
+		return false;
+	for (; *text >= '0' && *text <= '9' && n <= 1000000; text++)
+		n = n * 10 + (*text - '0');
+	unit = *text ? strchr(units, *text) : NULL;
+	if (!unit || text[1] || n > 1000000)
+		return false;
+	*ret = n * seconds[unit - units] * 1000000;
+	return true;
+}

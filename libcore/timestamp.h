@@ -15,5 +15,7 @@ int64_t bus_time_mono(void);
 void bus_time_format(char text[BUS_TIME_LEN + 1], int64_t us);
 /* RFC 3339 section 5.6, any offset, up to nine digits of fraction. */
 bool bus_time_parse(int64_t *ret, const char *text);
+/* An age, such as 90s, 15m, 6h, 2d or 1w, in microseconds; at most a million units. */
+bool bus_age_parse(int64_t *ret, const char *text);
 
 #endif
