@@ -178,7 +178,7 @@ enum bus_code bus_outbox_prune(struct bus_outbox *box, int64_t before_us, uint64
 			       struct bus_err *err);
 /*
  * Gives a piece of the room that is free in the file back to the disk; *ret_more: there is more.
- * Without it new events use that room.  A file of version 0.1 keeps its size.
+ * Without it new events use that room.  A file that is older than this keeps its size.
  */
 enum bus_code bus_outbox_shrink(struct bus_outbox *box, bool *ret_more, struct bus_err *err);
 
