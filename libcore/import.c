@@ -133,8 +133,8 @@ static enum bus_code handle(struct bus_import *im, const struct bus_broker_event
 	case BUS_BROKER_RETURNED:
 		return bus_fail(err, BUS_E_UNAVAILABLE,
 				"unroutable: no queue takes %s; the stream %s must be bound to "
-				"exchange %s with # (broker-config/load)",
-				ev->text, bus_stream, bus_exchange);
+				"exchange %s with # (debmsg-broker load)",
+				ev->text, bus_stream, bus_keep_exchange);
 	case BUS_BROKER_BLOCKED:
 	case BUS_BROKER_UNBLOCKED:
 		im->blocked = ev->what == BUS_BROKER_BLOCKED;
@@ -179,7 +179,7 @@ static enum bus_code publish(struct bus_import *im, const struct bus_message *m,
 	char message_id[BUS_ORIGIN_MAX + 24];
 	int64_t time_us = 0;
 	struct bus_outgoing out = {
-		.exchange = bus_exchange,
+		.exchange = bus_keep_exchange, /* queues had it, or find it in the history */
 		.routing_key = m->routing_key,
 		.type = event->type,
 		.message_id = message_id,

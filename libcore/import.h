@@ -6,7 +6,7 @@
 
 /*
  * Puts messages that were exported into a broker's history: they are verified,
- * and published as they are, with the proofs they have.
+ * and published as they are, with the proofs they have, to the history only.
  *
  *	bus_import_open()
  *	bus_import_seen() ...		everything that the history has already

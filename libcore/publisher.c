@@ -121,7 +121,7 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 	memcpy(p->origin, state.origin, sizeof(p->origin));
 	memset(&p->confirms, 0, sizeof(p->confirms));
 	bus_publisher_go_to(p, state.sent, UINT64_MAX);
-	p->blocked = false;
+	p->blocked = p->refused = false;
 	p->progress_us = bus_time_mono();
 	p->counts.connections++;
 	if (p->keep_until > p->first)
@@ -183,6 +183,12 @@ static enum bus_code note_confirm(struct bus_publisher *p, uint64_t tag, bool mu
 	return BUS_OK;
 }
 
+/* What queues had before, whether or not they took it, is not for them again. */
+static bool for_history_only(const struct bus_publisher *p, uint64_t event)
+{
+	return p->again || event < p->keep_until;
+}
+
 static enum bus_code note_refusal(struct bus_publisher *p, uint64_t tag, bool multiple,
 				  struct bus_err *err)
 {
@@ -190,7 +196,7 @@ static enum bus_code note_refusal(struct bus_publisher *p, uint64_t tag, bool mu
 	const uint64_t first = p->first + (multiple ? p->confirms.confirmed : last - 1);
 
 	p->counts.refused++;
-	if (first < p->keep_until)
+	if (for_history_only(p, first))
 		return bus_fail(err, BUS_E_UNAVAILABLE,
 				"the broker refused an event (nack); is the stream %s in trouble? "
 				"nothing is lost, it will be sent again",
@@ -226,7 +232,7 @@ static enum bus_code handle(struct bus_publisher *p, const struct bus_broker_eve
 				"to "
 				"exchange %s with # (debmsg-broker load); nothing is lost, it will "
 				"be sent again",
-				ev->text, bus_stream, bus_exchange);
+				ev->text, bus_stream, p->again ? bus_keep_exchange : bus_exchange);
 	case BUS_BROKER_BLOCKED:
 		p->blocked = true;
 		p->counts.alarms++;
@@ -263,7 +269,7 @@ static enum bus_code publish_one(struct bus_publisher *p, struct bus_err *err)
 	const struct bus_outbox_event *ev = bus_signed_batch_event(p->batch, bus_publisher_next(p));
 	char message_id[BUS_ORIGIN_MAX + 24];
 	struct bus_outgoing out = {
-		.exchange = next_event(p) < p->keep_until ? bus_keep_exchange : bus_exchange,
+		.exchange = for_history_only(p, ev->id) ? bus_keep_exchange : bus_exchange,
 		.routing_key = ev->routing_key,
 		.type = ev->type,
 		.message_id = message_id,
@@ -326,7 +332,7 @@ static enum bus_code publish_some(struct bus_publisher *p, bool *ret_more, struc
 /* All is answered, but not all was taken: publish what was not to the history only. */
 static enum bus_code begin_again(struct bus_publisher *p, struct bus_err *err)
 {
-	p->keep_until = next_event(p);
+	p->keep_until = bus_publisher_next(p);
 	bus_publisher_disconnect(p);
 	return bus_publisher_connect(p, err);
 }

@@ -41,6 +41,13 @@ struct bus_publisher {
 	uint64_t first, saved, until;
 	bool again;
 	struct bus_confirms confirms;
+	/*
+	 * A queue of somebody's may refuse an event that all others have taken.  When
+	 * all that was published is answered, we begin anew with the first one that
+	 * was refused, and publish to the history only up to keep_until.
+	 */
+	bool refused, told_refused;
+	uint64_t refused_first, keep_until;
 	int64_t prune_us;    /* when to look for old events, on bus_time_mono() */
 	int64_t progress_us; /* when something last moved */
 	int64_t oldest_us;   /* of what was not confirmed at the last look */

@@ -35,7 +35,7 @@ relayed() {
 
 # all COUNT: the queue gives so many events, each of them once, and no more
 all() {
-	debmsg consume --queue all --idle-exit 2 >>"$work/had"
+	debmsg consume --queue all --idle-exit 1 >>"$work/had"
 	sed 's/.*"id":"\([0-9]*\)".*/\1/' "$work/had" | sort -n | uniq >"$work/had.ids"
 	seq 0 $(($1 - 1)) | cmp - "$work/had.ids" >&2 || fail "not events 0 to $(($1 - 1))"
 	[ "$(wc -l <"$work/had")" -eq "$1" ] || fail "an event came twice"
@@ -83,7 +83,7 @@ debmsg verify "$work/after" >"$work/verified" || fail "$(cat "$work/verified")"
 note "the stream is deleted: everything again, while new events come, by a relay that is killed"
 put 15 5000
 api "queues/$vhost/debmsg.log" -X DELETE >/dev/null
-"$srcdir/broker-config/load" --vhost "$vhost"
+debmsg_broker --vhost "$vhost" load
 debmsg outbox resend --service wiki 0.. >"$work/stdout"
 # again COUNT: so often it said that it sends something again
 again() {
@@ -117,7 +117,7 @@ all 5010
 
 note "the history is lost again, and restored from the export and the outbox"
 api "queues/$vhost/debmsg.log" -X DELETE >/dev/null
-"$srcdir/broker-config/load" --vhost "$vhost"
+debmsg_broker --vhost "$vhost" load
 sed "s,amqp://consumer@,amqp://admin@,; s,/consumer\.password,/admin.password," "$DEBMSG_CONF" >"$work/admin.conf"
 chmod 600 "$work/admin.conf"
 head -n 2000 "$work/export" >"$work/some"
