@@ -38,8 +38,45 @@ for unit in "$work"/units/*; do
 	cp "$unit" "$work/$instance"
 done
 cp "$work"/units/* "$work/"
-for instance in "$work"/debmsg-*@test.*; do
+for instance in "$work"/debmsg-*@test.* "$work"/debmsg-*[!@].service; do
 	SYSTEMD_LOG_LEVEL=warning systemd-analyze --man=no verify "$instance" >"$work/said" 2>&1 || fail "$instance is not accepted"
 	! grep -q debmsg "$work/said" || fail "$instance is not clean"
+done
+
+note "systemd-analyze security: exposure 2.0 or less"
+for name in relay dak planet wiki consume@; do
+	systemd-analyze security --offline=true --no-pager --threshold=20 \
+		"$builddir/systemd/debmsg-$name.service" >"$work/said" 2>&1 ||
+		fail "debmsg-$name.service: $(tail -n 1 "$work/said")"
+done
+
+note "what all units that stay have in common"
+for name in relay dak planet wiki consume@; do
+	unit=$builddir/systemd/debmsg-$name.service
+	for line in Type=notify WatchdogSec=5min Restart=on-failure 'RestartPreventExitStatus=64 78' LimitCORE=0; do
+		grep -q "^$line\$" "$unit" || fail "debmsg-$name.service has no $line"
+	done
+	# systemd would give the whole of it to the unit's user
+	! grep -q '^StateDirectory=' "$unit" || fail "debmsg-$name.service has a StateDirectory"
+done
+
+note "what units write to is there, and whom they run as"
+for unit in "$builddir"/systemd/*.service; do
+	# shellcheck disable=SC2013 # words
+	for path in $(sed -n 's/^ReadWritePaths=//p' "$unit"); do
+		grep -q "^d $path " "$srcdir"/systemd/tmpfiles.d/*.conf || fail "$unit: $path is in no tmpfiles.d"
+	done
+	user=$(sed -n 's/^User=//p' "$unit")
+	grep -q "^u $user " "$srcdir"/systemd/sysusers.d/*.conf || fail "$unit: $user is in no sysusers.d"
+done
+command -v systemd-sysusers >/dev/null || {
+	echo "systemd-sysusers is not installed; sysusers.d was not tried"
+	exit 77
+}
+mkdir -p "$work/root/etc"
+systemd-sysusers --dry-run --root="$work/root" "$srcdir"/systemd/sysusers.d/*.conf >"$work/said" 2>&1 ||
+	fail "sysusers.d is not accepted"
+for name in debmsg debmsg-alioth debmsg-dak debmsg-planet debmsg-wiki; do
+	grep -q "user '$name' " "$work/said" || fail "sysusers.d makes no user $name"
 done
 note "all is well"
