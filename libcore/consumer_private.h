@@ -29,7 +29,6 @@ struct bus_consumer {
 	struct bus_consumer_counts *counts;
 	struct bus_intake *intake;
 	struct bus_broker *broker; /* NULL: not connected */
-	unsigned int turn;	   /* connections that failed: the next goes elsewhere */
 	struct bus_ledger *ledger;
 	struct bus_jobs *jobs; /* NULL: no handler */
 	char queue[300];       /* <user>.<name> */
@@ -38,9 +37,9 @@ struct bus_consumer {
 	/* What the user asked for; what may come, which is that and what was asked before. */
 	struct bus_bindings wanted, bound;
 
-	bool asked_parking;	     /* counts->cannot_park is known */
 	struct bus_confirms parking; /* publishes to debmsg.dead on this connection */
 	uint64_t last_tag;	     /* newest delivery not acknowledged; 0: none */
+	unsigned int turn;	     /* connections that failed: the next goes elsewhere */
 	unsigned int group;	     /* deliveries since the last acknowledgement */
 	int64_t last_us;	     /* when the last message came (bus_time_mono()) */
 	struct bus_metrics *metrics; /* NULL: no file asked for */
@@ -49,6 +48,7 @@ struct bus_consumer {
 
 	bool behind;		       /* the history is to be read before the queue */
 	int64_t resume_offset;	       /* in the history, where it was left; -1: none */
+	bool asked_parking;	       /* counts->cannot_park is known */
 	bool from_first;	       /* it is read from its very first message on */
 	bool is_near;		       /* it is read from a time on that should do, ... */
 	bool is_too_near;	       /* ... and something is missing there */

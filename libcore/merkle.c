@@ -8,14 +8,14 @@
 #include <gcrypt.h>
 
 /* Libgcrypt wants to be called so first, once or often, and says in syslog where it was not. */
-static void begin(void)
+static void greet(void)
 {
 	gcry_check_version(NULL);
 }
 
 void bus_sha256(struct bus_hash *ret, const void *bytes, size_t len)
 {
-	begin();
+	greet();
 	gcry_md_hash_buffer(GCRY_MD_SHA256, ret->b, bytes, len);
 }
 
@@ -27,7 +27,7 @@ void bus_merkle_leaf(struct bus_hash *ret, const void *data, size_t len)
 		{ .len = len, .data = (void *)(uintptr_t)data },
 	};
 
-	begin();
+	greet();
 	gcry_md_hash_buffers(GCRY_MD_SHA256, 0, ret->b, parts, 2);
 }
 
@@ -37,7 +37,7 @@ static void hash_node(struct bus_hash *ret, const struct bus_hash *left,
 {
 	unsigned char node[1 + 2 * BUS_HASH_LEN] = { 0x01 };
 
-	begin();
+	greet();
 	memcpy(node + 1, left->b, BUS_HASH_LEN);
 	memcpy(node + 1 + BUS_HASH_LEN, right->b, BUS_HASH_LEN);
 	gcry_md_hash_buffer(GCRY_MD_SHA256, ret->b, node, sizeof(node));

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -23,12 +24,14 @@ void say_open(const char *program)
 static bool is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
-	uintmax_t device, inode;
+	char device_and_inode[64];
 	struct stat st;
-	char end;
 
-	return stream && sscanf(stream, "%ju:%ju%c", &device, &inode, &end) == 2 &&
-	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+	if (!stream || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	snprintf(device_and_inode, sizeof(device_and_inode), "%ju:%ju", (uintmax_t)st.st_dev,
+		 (uintmax_t)st.st_ino);
+	return strcmp(stream, device_and_inode) == 0;
 }
 
 void say(int priority, const char *fmt, ...)
