@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "audit.h"
+#include "audit_private.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -8,68 +8,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "merkle.h"
-
-/*
- * Refused events are sent again, after some that followed them: so much later
- * than its place an event may come, and still be hashed in order.
- */
-enum { EARLY_MAX = 4096 };
-
-struct seen_checkpoint {
-	struct bus_audit_checkpoint is;
-	bool verified; /* the events before it give this root */
-};
-
-/* An event that came before one that should be ahead of it. */
-struct early {
-	struct bus_hash leaf;
-	struct bus_range before; /* the tree in front of it, from its own proof */
-	struct bus_audit_checkpoint carrier;
-};
-
-struct log {
-	char origin[BUS_ORIGIN_MAX + 1];
-	uint64_t start;		/* index of the event that was read first */
-	uint64_t first;		/* less, if older ones came late */
-	struct bus_range range; /* of all leaves before the next one */
-	uint64_t events, repeats, unproved;
-	struct early *early[EARLY_MAX]; /* by id modulo EARLY_MAX; after range.size */
-	size_t early_count;
-	struct bus_audit_checkpoint carrier; /* of the event that was appended last */
-	struct bus_holes missing;
-	struct bus_holes skipped; /* as missing, but nothing that comes late fills these */
-	struct seen_checkpoint *checkpoint; /* ascending by size */
-	size_t checkpoint_count, checkpoint_room;
-	bool equivocation;
-	char text[300];
-	struct bus_audit_checkpoint contradicting[2];
-};
-
-struct bus_audit {
-	struct log **log;
-	size_t count;
-};
-
 struct bus_audit *bus_audit_new(void)
 {
 	return calloc(1, sizeof(struct bus_audit));
 }
 
+void bus_audit_log_free(struct bus_audit_log *log)
+{
+	size_t i;
+
+	if (!log)
+		return;
+	for (i = 0; i < BUS_AUDIT_EARLY_MAX; i++)
+		free(log->early[i]);
+	for (i = 0; i < log->anchor_count; i++)
+		bus_audit_log_free(log->anchor[i].piece);
+	bus_holes_finish(&log->missing);
+	bus_holes_finish(&log->skipped);
+	free(log->anchor);
+	free(log->checkpoint);
+	free(log);
+}
+
 void bus_audit_free(struct bus_audit *audit)
 {
-	size_t i, k;
+	size_t i;
 
 	if (!audit)
 		return;
-	for (i = 0; i < audit->count; i++) {
-		for (k = 0; k < EARLY_MAX; k++)
-			free(audit->log[i]->early[k]);
-		bus_holes_finish(&audit->log[i]->missing);
-		bus_holes_finish(&audit->log[i]->skipped);
-		free(audit->log[i]->checkpoint);
-		free(audit->log[i]);
-	}
+	for (i = 0; i < audit->count; i++)
+		bus_audit_log_free(audit->log[i]);
 	free(audit->log);
 	free(audit);
 }
@@ -97,7 +65,7 @@ static bool grow(void **array, size_t count, size_t *room, size_t size)
 
 /* The first contradiction counts: everything after it follows from it. */
 static void __attribute__((format(printf, 4, 5)))
-convict(struct log *log, const struct bus_audit_checkpoint *one,
+convict(struct bus_audit_log *log, const struct bus_audit_checkpoint *one,
 	const struct bus_audit_checkpoint *other, const char *fmt, ...)
 {
 	va_list ap;
@@ -112,15 +80,15 @@ convict(struct log *log, const struct bus_audit_checkpoint *one,
 	va_end(ap);
 }
 
-static struct log *find_log(struct bus_audit *audit, const char *origin)
+static struct bus_audit_log *find_log(struct bus_audit *audit, const char *origin)
 {
-	struct log **more, *log;
+	struct bus_audit_log **more, *log;
 	size_t i;
 
 	for (i = 0; i < audit->count; i++)
 		if (strcmp(audit->log[i]->origin, origin) == 0)
 			return audit->log[i];
-	more = reallocarray(audit->log, audit->count + 1, sizeof(struct log *));
+	more = reallocarray(audit->log, audit->count + 1, sizeof(struct bus_audit_log *));
 	if (!more)
 		return NULL;
 	audit->log = more;
@@ -133,7 +101,7 @@ static struct log *find_log(struct bus_audit *audit, const char *origin)
 }
 
 /* Where the checkpoint of this size is, or would be. */
-static size_t checkpoint_place(const struct log *log, uint64_t size)
+static size_t checkpoint_place(const struct bus_audit_log *log, uint64_t size)
 {
 	size_t low = 0, high = log->checkpoint_count;
 
@@ -149,8 +117,8 @@ static size_t checkpoint_place(const struct log *log, uint64_t size)
 }
 
 /* One size has one root, or the log has two faces. */
-static enum bus_code note_checkpoint(struct log *log, const struct bus_audit_checkpoint *cp,
-				     struct bus_err *err)
+static enum bus_code note_checkpoint(struct bus_audit_log *log,
+				     const struct bus_audit_checkpoint *cp, struct bus_err *err)
 {
 	size_t at = checkpoint_place(log, cp->size);
 
@@ -165,12 +133,13 @@ static enum bus_code note_checkpoint(struct log *log, const struct bus_audit_che
 		return nomem(err);
 	memmove(&log->checkpoint[at + 1], &log->checkpoint[at],
 		(log->checkpoint_count - at) * sizeof(*log->checkpoint));
-	log->checkpoint[at] = (struct seen_checkpoint){ *cp, false };
+	log->checkpoint[at] = (struct bus_audit_seen){ *cp, false };
 	log->checkpoint_count++;
 	return BUS_OK;
 }
 
-static enum bus_code lose(struct log *log, uint64_t from, uint64_t to, struct bus_err *err)
+static enum bus_code lose(struct bus_audit_log *log, uint64_t from, uint64_t to,
+			  struct bus_err *err)
 {
 	return bus_holes_add(&log->missing, from, to) ? BUS_OK : nomem(err);
 }
@@ -180,7 +149,7 @@ static enum bus_code lose(struct log *log, uint64_t from, uint64_t to, struct bu
  * that ended before the first event that was read, or in a hole, nobody can tell
  * any more whether they were the same.
  */
-static bool is_comparable(const struct log *log, uint64_t size)
+static bool is_comparable(const struct bus_audit_log *log, uint64_t size)
 {
 	return size > log->range.size || log->checkpoint[checkpoint_place(log, size)].verified;
 }
@@ -189,16 +158,23 @@ static bool is_comparable(const struct log *log, uint64_t size)
  * An index below the next one: a repeat, what a hole was waiting for, or what was
  * sent again, after a refusal, later than all that followed it.
  */
-static enum bus_code fill(struct log *log, uint64_t id, uint64_t size, struct bus_err *err)
+static enum bus_code fill(struct bus_audit_log *log, const struct bus_audit_arrival *a,
+			  struct bus_err *err)
 {
-	enum bus_code rc = BUS_OK;
+	const uint64_t id = a->id;
+	bool is_repeat = false;
+	enum bus_code rc;
 
 	if (id >= log->first && !bus_holes_has(&log->missing, id)) {
 		log->repeats++;
 		return BUS_OK;
 	}
-	if (!is_comparable(log, size)) { /* anybody can send an old message again */
-		log->unproved++;
+	rc = bus_audit_late(log, a, &is_repeat, err);
+	if (rc)
+		return rc;
+	if (!is_comparable(log, a->carrier->size)) { /* anybody can send an old message again */
+		log->repeats += is_repeat;
+		log->unproved += !is_repeat;
 		return BUS_OK;
 	}
 	log->events++;
@@ -211,7 +187,7 @@ static enum bus_code fill(struct log *log, uint64_t id, uint64_t size, struct bu
 }
 
 /* Compares the root at the place we have reached with the checkpoint of that size, if any. */
-static void verify_root(struct log *log)
+static void verify_root(struct bus_audit_log *log)
 {
 	const size_t at = checkpoint_place(log, log->range.size);
 	struct bus_hash root;
@@ -226,7 +202,7 @@ static void verify_root(struct log *log)
 			log->range.size);
 }
 
-static void append(struct log *log, const struct bus_hash *leaf,
+static void append(struct bus_audit_log *log, const struct bus_hash *leaf,
 		   const struct bus_audit_checkpoint *carrier)
 {
 	log->carrier = *carrier;
@@ -235,15 +211,15 @@ static void append(struct log *log, const struct bus_hash *leaf,
 	verify_root(log);
 }
 
-static struct early **early_at(struct log *log, uint64_t id)
+static struct bus_audit_early **early_at(struct bus_audit_log *log, uint64_t id)
 {
-	return &log->early[id % EARLY_MAX];
+	return &log->early[id % BUS_AUDIT_EARLY_MAX];
 }
 
 /* Appends what has come early and is next now. */
-static void catch_up(struct log *log)
+static void catch_up(struct bus_audit_log *log)
 {
-	struct early **next;
+	struct bus_audit_early **next;
 
 	for (next = early_at(log, log->range.size); *next; next = early_at(log, log->range.size)) {
 		append(log, &(*next)->leaf, &(*next)->carrier);
@@ -271,7 +247,7 @@ static bool begin_alike(const struct bus_range *one, const struct bus_range *oth
 }
 
 /* The tree that this checkpoint stands for must have our leaves on its left. */
-static void check_left(struct log *log, const struct bus_range *before,
+static void check_left(struct bus_audit_log *log, const struct bus_range *before,
 		       const struct bus_audit_checkpoint *carrier)
 {
 	if (!begin_alike(&log->range, before))
@@ -285,13 +261,15 @@ static void check_left(struct log *log, const struct bus_range *before,
  * Gives up on what is missing before event `id`, in front of which the tree is
  * `before`, as the checkpoint says that carries it.
  */
-static enum bus_code skip_to(struct log *log, uint64_t id, const struct bus_range *before,
+static enum bus_code skip_to(struct bus_audit_log *log, uint64_t id, const struct bus_range *before,
 			     const struct bus_audit_checkpoint *carrier, struct bus_err *err)
 {
 	enum bus_code rc = lose(log, log->range.size, id - 1, err);
 
 	if (!rc && !bus_holes_add(&log->skipped, log->range.size, id - 1))
 		rc = nomem(err);
+	if (!rc)
+		rc = bus_audit_anchor_add(log, id, before, err);
 	if (rc)
 		return rc;
 	check_left(log, before, carrier);
@@ -302,7 +280,7 @@ static enum bus_code skip_to(struct log *log, uint64_t id, const struct bus_rang
 }
 
 /* Gives up on what is missing before the first event that came early. */
-static enum bus_code skip_hole(struct log *log, struct bus_err *err)
+static enum bus_code skip_hole(struct bus_audit_log *log, struct bus_err *err)
 {
 	uint64_t id = log->range.size;
 	enum bus_code rc;
@@ -315,11 +293,11 @@ static enum bus_code skip_hole(struct log *log, struct bus_err *err)
 	return rc;
 }
 
-static enum bus_code keep_early(struct log *log, uint64_t id, const struct bus_hash *leaf,
+static enum bus_code keep_early(struct bus_audit_log *log, uint64_t id, const struct bus_hash *leaf,
 				const struct bus_range *before,
 				const struct bus_audit_checkpoint *carrier, struct bus_err *err)
 {
-	struct early **place = early_at(log, id);
+	struct bus_audit_early **place = early_at(log, id);
 
 	if (*place) {
 		log->repeats++;
@@ -328,19 +306,19 @@ static enum bus_code keep_early(struct log *log, uint64_t id, const struct bus_h
 	*place = malloc(sizeof(**place));
 	if (!*place)
 		return nomem(err);
-	**place = (struct early){ *leaf, *before, *carrier };
+	**place = (struct bus_audit_early){ *leaf, *before, *carrier };
 	log->early_count++;
 	return BUS_OK;
 }
 
 /* An event that may be the next one, or one after it. */
-static enum bus_code add(struct log *log, uint64_t id, const struct bus_hash *leaf,
+static enum bus_code add(struct bus_audit_log *log, uint64_t id, const struct bus_hash *leaf,
 			 const struct bus_range *before, const struct bus_audit_checkpoint *carrier,
 			 struct bus_err *err)
 {
 	enum bus_code rc = BUS_OK;
 
-	while (!rc && id - log->range.size >= EARLY_MAX)
+	while (!rc && id - log->range.size >= BUS_AUDIT_EARLY_MAX)
 		rc = log->early_count ? skip_hole(log, err)
 				      : skip_to(log, id, before, carrier, err);
 	if (rc)
@@ -353,43 +331,50 @@ static enum bus_code add(struct log *log, uint64_t id, const struct bus_hash *le
 	return BUS_OK;
 }
 
+enum bus_code bus_audit_take(struct bus_audit_log *log, const struct bus_audit_arrival *a,
+			     struct bus_err *err)
+{
+	enum bus_code rc = note_checkpoint(log, a->carrier, err);
+
+	if (!rc && !log->events) {
+		log->start = log->first = a->id;
+		log->range = *a->before;
+		log->carrier = *a->carrier;
+		rc = bus_audit_anchor_add(log, a->id, a->before, err);
+	}
+	if (rc)
+		return rc;
+	if (a->id < log->range.size)
+		return fill(log, a, err);
+	return add(log, a->id, a->leaf, a->before, a->carrier, err);
+}
+
 enum bus_code bus_audit_event(struct bus_audit *audit, const struct bus_belief *belief,
 			      struct bus_err *err)
 {
 	const struct bus_checkpoint *cp = &belief->proof->checkpoint;
-	const uint64_t id = belief->event->id;
 	const struct bus_audit_checkpoint carrier = { cp->size, cp->root };
-	struct log *log = find_log(audit, cp->origin);
+	struct bus_audit_log *log = find_log(audit, cp->origin);
 	struct bus_range before;
-	enum bus_code rc;
+	const struct bus_audit_arrival a = { belief->event->id, &belief->leaf, &before, &carrier };
 
 	if (!log)
 		return nomem(err);
-	rc = note_checkpoint(log, &carrier, err);
-	if (rc)
-		return rc;
-	bus_path_range(&before, id, cp->size, belief->proof->path);
-	if (!log->events) {
-		log->start = log->first = id;
-		log->range = before;
-		log->carrier = carrier;
-	}
-	if (id < log->range.size)
-		return fill(log, id, cp->size, err);
-	return add(log, id, &belief->leaf, &before, &carrier, err);
+	bus_path_range(&before, a.id, cp->size, belief->proof->path);
+	return bus_audit_take(log, &a, err);
 }
 
 /*
  * Every checkpoint that the events could have confirmed must have been
  * confirmed by them: one that turned up only later may be of another tree.
  */
-static void check_all_verified(struct log *log)
+static void check_all_verified(struct bus_audit_log *log)
 {
 	const struct bus_audit_checkpoint *other;
 	size_t i;
 
 	for (i = 0; i < log->checkpoint_count; i++) {
-		const struct seen_checkpoint *cp = &log->checkpoint[i];
+		const struct bus_audit_seen *cp = &log->checkpoint[i];
 
 		if (is_comparable(log, cp->is.size) || cp->is.size <= log->start ||
 		    bus_holes_has(&log->skipped, cp->is.size - 1))
@@ -402,14 +387,22 @@ static void check_all_verified(struct log *log)
 	}
 }
 
-/* Nothing more will come: what is still waited for is missing. */
-static enum bus_code close_log(struct log *log, struct bus_err *err)
+enum bus_code bus_audit_settle(struct bus_audit_log *log, struct bus_err *err)
 {
-	const uint64_t size = log->checkpoint[log->checkpoint_count - 1].is.size;
 	enum bus_code rc = BUS_OK;
 
 	while (!rc && log->early_count)
 		rc = skip_hole(log, err);
+	return rc ? rc : bus_audit_late_merge(log, err);
+}
+
+/* Nothing more will come: what is still waited for is missing. */
+static enum bus_code close_log(struct bus_audit_log *log, struct bus_err *err)
+{
+	const uint64_t size = log->checkpoint[log->checkpoint_count - 1].is.size;
+	enum bus_code rc;
+
+	rc = bus_audit_settle(log, err);
 	if (!rc && size > log->range.size) /* signed for, but never seen */
 		rc = lose(log, log->range.size, size - 1, err);
 	if (!rc)
@@ -425,7 +418,7 @@ enum bus_code bus_audit_findings(struct bus_audit *audit,
 	size_t i;
 
 	for (i = 0; i < audit->count; i++) {
-		struct log *log = audit->log[i];
+		struct bus_audit_log *log = audit->log[i];
 		struct bus_audit_finding finding = { .origin = log->origin };
 
 		rc = close_log(log, err);

@@ -16,6 +16,10 @@
  * tree, and every checkpoint is compared with the root that gives.  Equal
  * roots prove that all is there, unchanged and in order.
  *
+ * What comes later than that, because it was lost and sent again, is hashed on its
+ * own up to where the history went on without it, and counts if that gives the
+ * tree that stands there (audit_late.c).
+ *
  * Memory: some 40 bytes for each checkpoint seen; for an event only while one
  * before it is waited for.
  */

@@ -224,7 +224,58 @@ static void an_old_message_sent_again_convicts_nobody(void)
 	honest(audit, 25, 30);
 	history_of_log(audit, 19, 20, UINT64_MAX);
 	history_of_log(audit, 3, 10, UINT64_MAX);
-	judge(audit, (struct verdict){ 20, 29, 10, 2, "", false, 0 });
+	/* 19 with what was before it is the tree before 20; of 3 nobody can tell */
+	judge(audit, (struct verdict){ 19, 29, 11, 1, "", false, 0 });
+}
+
+/* A history that was lost is sent again behind what came since. */
+static void what_is_sent_again_before_the_first_is_proved(void)
+{
+	struct bus_audit *audit = bus_audit_new();
+
+	CHECK_NEED(audit != NULL);
+	honest(audit, 20, 25);
+	honest(audit, 0, 10);
+	honest(audit, 25, 30);
+	honest(audit, 10, 15);
+	honest(audit, 12, 15); /* the relay died and began anew */
+	honest(audit, 15, 20);
+	judge(audit, (struct verdict){ 0, 29, 30, 0, "", false, 0 });
+}
+
+static void pieces_may_come_in_any_order(void)
+{
+	struct bus_audit *audit = bus_audit_new();
+
+	CHECK_NEED(audit != NULL);
+	honest(audit, 20, 30);
+	honest(audit, 12, 20);
+	honest(audit, 5, 12);
+	honest(audit, 0, 5);
+	judge(audit, (struct verdict){ 0, 29, 30, 0, "", false, 0 });
+}
+
+static void a_piece_with_a_hole_counts_from_there_on(void)
+{
+	struct bus_audit *audit = bus_audit_new();
+
+	CHECK_NEED(audit != NULL);
+	honest(audit, 20, 30);
+	honest(audit, 0, 5);
+	honest(audit, 8, 20);
+	judge(audit, (struct verdict){ 8, 29, 22, 5, "", false, 0 });
+}
+
+static void a_piece_of_another_tree_counts_for_nothing(void)
+{
+	struct bus_audit *audit = bus_audit_new();
+	uint64_t id;
+
+	CHECK_NEED(audit != NULL);
+	honest(audit, 20, 30);
+	for (id = 0; id < 20; id++)
+		history_of_log(audit, id, 20, 5);
+	judge(audit, (struct verdict){ 20, 29, 10, 20, "", false, 0 });
 }
 
 static void what_was_refused_takes_its_place_before_the_first(void)
@@ -257,6 +308,20 @@ static void a_hole_that_is_filled_late_convicts_nobody(void)
 	history_of_log(audit, 5, 6, UINT64_MAX);
 	history_of_log(audit, FAR + 1, FAR + 2, UINT64_MAX);
 	judge(audit, (struct verdict){ 0, FAR + 1, 7, 1, "5..4999", false, 0 });
+}
+
+static void a_hole_is_filled_by_a_piece_that_comes_late(void)
+{
+	struct bus_audit *audit = bus_audit_new();
+	uint64_t id;
+
+	CHECK_NEED(audit != NULL);
+	honest(audit, 0, 4);
+	history_of_log(audit, FAR, FAR + 1, UINT64_MAX); /* 4 to FAR - 1 are given up */
+	history_of_log(audit, FAR + 4500, FAR + 4501, UINT64_MAX);
+	for (id = FAR - 10; id < FAR; id++)
+		history_of_log(audit, id, FAR, UINT64_MAX);
+	judge(audit, (struct verdict){ 0, FAR + 4500, 16, 0, "4..4989, 5001..9499", false, 0 });
 }
 
 static void another_history_after_a_hole_is_seen(void)
@@ -467,6 +532,14 @@ static const struct check_test tests[] = {
 	{ "an old message sent again convicts nobody", an_old_message_sent_again_convicts_nobody },
 	{ "what was refused takes its place before the first",
 	  what_was_refused_takes_its_place_before_the_first },
+	{ "what is sent again before the first is proved",
+	  what_is_sent_again_before_the_first_is_proved },
+	{ "pieces may come in any order", pieces_may_come_in_any_order },
+	{ "a piece with a hole counts from there on", a_piece_with_a_hole_counts_from_there_on },
+	{ "a piece of another tree counts for nothing",
+	  a_piece_of_another_tree_counts_for_nothing },
+	{ "a hole is filled by a piece that comes late",
+	  a_hole_is_filled_by_a_piece_that_comes_late },
 	{ "a hole that is filled late convicts nobody",
 	  a_hole_that_is_filled_late_convicts_nobody },
 	{ "another history after a hole is seen", another_history_after_a_hole_is_seen },
