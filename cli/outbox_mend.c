@@ -166,7 +166,7 @@ enum bus_code cli_outbox_prune(struct cli_outbox *cmd, const struct bus_conf_ser
 			       struct bus_err *err)
 {
 	int64_t before_us = cmd->keep_from_us;
-	struct bus_outbox_state state;
+	struct bus_outbox_state state = { .size = 0 };
 	struct bus_outbox *box = NULL;
 	uint64_t total = 0;
 	enum bus_code rc;

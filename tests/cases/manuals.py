@@ -14,7 +14,7 @@ import sys
 
 sources, build, example = map(pathlib.Path, sys.argv[1:4])
 doc = sources / "doc"
-pages = {p.name: p.read_text() for p in doc.iterdir() if re.search(r"\.[157]$", p.name)}
+pages = {p.name: p.read_text() for p in doc.iterdir() if re.search(r"\.[1578]$", p.name)}
 wrong = 0
 
 
@@ -74,7 +74,7 @@ for name, text in sorted(pages.items()):
     for part in ("NAME", "DESCRIPTION", "SEE ALSO"):
         if not section(text, part):
             say(f"{name}: no section {part}")
-    if name.endswith(".1") and not section(text, "EXIT STATUS"):
+    if name[-1] in "18" and not section(text, "EXIT STATUS"):
         say(f"{name}: no section EXIT STATUS")
     if name in dict(programs):
         said = set(re.findall(r"^\.It (\d+)$", section(text, "EXIT STATUS"), re.M))
@@ -106,7 +106,7 @@ for page, file in (("debmsg.conf.5", "conf.c"), ("debmsg-trust.conf.5", "trust.c
 every = "\n".join(pages.values())
 for file in sorted((sources / "libcore").glob("*.c")) + sorted((sources / "cli").glob("*.c")):
     for name in re.findall(r"getenv\(\"(\w+)\"\)", file.read_text()):
-        if f"Ev {name}" not in every:
+        if not re.search(rf"\bEv (?:.* )?{name}\b", every):
             say(f"{file.name} reads {name}, which no page tells")
 
 # -- names of failures --
