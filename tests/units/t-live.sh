@@ -119,7 +119,7 @@ make -C "$builddir" --no-print-directory install DESTDIR="$machine/root" >"$work
 	fail "make install: $(tail "$work/install.log")"
 # shellcheck disable=SC2016 # it is make's
 sysconfdir=$(printf 'p:\n\t@echo $(sysconfdir)\n' | make -s -C "$builddir" -f Makefile -f - p)
-cp -r "$srcdir/broker-config" "$srcdir/tests/units/live-setup" "$machine/root/srv/"
+cp "$srcdir/tests/units/live-setup" "$machine/root/srv/"
 in_it /srv/live-setup "$sysconfdir" >"$work/setup.log" 2>&1 || fail "$(tail "$work/setup.log")"
 in_it systemctl daemon-reload
 conf=$sysconfdir/debmsg/debmsg.conf
@@ -186,6 +186,26 @@ in_it systemctl start debmsg-planet debmsg-wiki
 in_it systemctl is-active debmsg-planet debmsg-wiki >/dev/null || fail "one of them does not run"
 # nobody is there whom it could ask
 await has wiki StatusText 'rcfeed: in trouble since 20'
+
+note "what debmsg-handlers(7) says to lift for sbuild and piuparts is enough"
+lifted=$(sed -n '/^.Service.$/,/^.Ed$/ { /^.Service.$/d; p; }' "$srcdir/doc/debmsg-handlers.7" |
+	sed -n '/^NoNewPrivileges=no$/,/^.Ed$/p' | sed '/^.Ed$/,$d')
+# shellcheck disable=SC2086 # one line each
+drop_in consume@namespaces lifted $lifted
+# shellcheck disable=SC2086
+drop_in consume@mounts lifted User=root ProtectSystem=no $lifted
+in_it systemctl start debmsg-consume@namespaces debmsg-consume@mounts
+await has consume@namespaces StatusText '^connected'
+await has consume@mounts StatusText '^connected'
+publish baz
+for name in namespaces mounts; do
+	await test -f "$machine/root/var/cache/debmsg/$name/done"
+	await has consume@$name StatusText ' 0 wait, 0 commands at work$'
+	ends consume@$name
+done
+[ "$(stat -c %u "$machine/root/var/lib/debmsg")" = "$(in_it id -u debmsg)" ] || fail "/var/lib/debmsg is root's now"
+in_it touch /srv/done-baz
+await handled '^end baz$'
 
 note "all end cleanly, and leave nothing behind"
 for unit in relay dak planet wiki consume@slow; do
