@@ -2,30 +2,41 @@
 # What the broker answers to a user: sourced after lib.sh, used after setup_broker.
 # shellcheck disable=SC2154 # lib.sh sets what is not set here
 
-# attempt USER METHOD…: what the broker answers to AMQP methods that USER sends
-# over the network: "ok", or the code of the refusal.  The Erlang client that
-# comes with RabbitMQ speaks; a method is written as it writes one.
+# joined SEQUENCE…: [SEQUENCE], [SEQUENCE]
+joined() {
+	printf '[%s]' "$1"
+	shift
+	[ $# -eq 0 ] || printf ', [%s]' "$@"
+}
+
+# attempt USER SEQUENCE…: what the broker answers to AMQP methods that USER sends over
+# the network, one connection for all, a channel for each sequence: "[ok,403]", where a
+# number is the code of the refusal.  The Erlang client that comes with RabbitMQ speaks;
+# a method is written as it writes one, a sequence has commas between methods.
 attempt() {
 	user=$1
 	shift
 	"$RABBITMQCTL" -q eval "
 		{ok, Params} = amqp_uri:parse(\"amqp://$user:$(cat "$secrets/$user.password")@127.0.0.1:$DEBMSG_AMQP_PORT/$vhost\"),
 		{ok, Connection} = amqp_connection:start(Params),
-		{ok, Channel} = amqp_connection:open_channel(Connection),
-		amqp_channel:call(Channel, {'confirm.select', false}),
 		Send = fun
-			({Method, Body}) ->
+			(Channel, {Method, Body}) ->
 				Properties = erlang:make_tuple(15, undefined, [{1, 'P_basic'}]),
 				amqp_channel:call(Channel, Method, {amqp_msg, Properties, Body}),
 				true = amqp_channel:wait_for_confirms(Channel, 10);
-			(Method) ->
+			(Channel, Method) ->
 				amqp_channel:call(Channel, Method)
 		end,
-		Answer = try lists:foreach(Send, [$*]), ok
+		Try = fun(Methods) ->
+			{ok, Channel} = amqp_connection:open_channel(Connection),
+			amqp_channel:call(Channel, {'confirm.select', false}),
+			try lists:foreach(fun(Method) -> Send(Channel, Method) end, Methods), ok
 			catch exit:{{shutdown, {server_initiated_close, Code, _}}, _} -> Code
+			end
 		end,
+		Answers = lists:map(Try, [$(joined "$@")]),
 		catch amqp_connection:close(Connection),
-		Answer."
+		Answers." | tr -d ' \n'
 }
 
 publish() {
@@ -66,12 +77,14 @@ read_history() {
 	echo "{'basic.qos', 0, 1, false}, {'basic.consume', 0, <<\"debmsg.log\">>, <<>>, false, false, false, false, []}"
 }
 
+# allowed USER METHOD…: all of them, one after another
 allowed() {
-	answer=$(attempt "$@")
-	[ "$answer" = ok ] || fail "$* was answered $answer; should be allowed"
+	answers=$(attempt "$1" "$(shift && printf '%s, ' "$@" | sed 's/, $//')")
+	[ "$answers" = '[ok]' ] || fail "$* was answered $answers; should be allowed"
 }
 
+# refused USER METHOD…: each by itself
 refused() {
-	answer=$(attempt "$@")
-	[ "$answer" = 403 ] || fail "$* was answered $answer; should be refused"
+	answers=$(attempt "$@")
+	echo "$answers" | grep -qx '\[403\(,403\)*\]' || fail "$* was answered $answers; should be refused"
 }

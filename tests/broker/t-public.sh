@@ -25,29 +25,27 @@ says() {
 
 note "makes queues under public. only, and reads only"
 for type in quorum classic stream; do
-	allowed public "$(declare_queue public.$type $type)" ", $(bind public.$type org.debian.#)"
+	allowed public "$(declare_queue public.$type $type)" "$(bind public.$type org.debian.#)"
 done
 policies=$("$RABBITMQCTL" -q list_queues -p "$vhost" --no-table-headers name policy | LC_ALL=C sort | tr '\t\n' ' ;')
 [ "$policies" = 'debmsg.log history;debmsg.parked parked;public.classic public;public.quorum public;public.stream public-other;' ] ||
 	fail "policies: $policies"
 allowed public "$(read_history)"
 allowed consumer "$(declare_queue consumer.q)"
-for method in "$(declare_queue consumer.other)" "$(declare_queue public)" "$(declare_queue publicity.q)" \
+refused public "$(declare_queue consumer.other)" "$(declare_queue public)" "$(declare_queue publicity.q)" \
 	"$(declare_queue debmsg.q)" "$(declare_queue public.dlx quorum ', {<<"x-dead-letter-exchange">>, longstr, <<"debmsg.dead">>}')" \
 	"$(declare_exchange public)" "$(get consumer.q)" "$(purge consumer.q)" "$(delete_queue consumer.q)" \
 	"$(bind consumer.q '#')" "$(get debmsg.parked)" "$(delete_queue debmsg.log)" "$(bind_exchange debmsg.dead debmsg)" \
 	"$(publish debmsg org.debian.dev.wiki.page.edit.Front)" "$(publish debmsg.keep org.debian.dev.wiki.page.edit.Front)" \
-	"$(publish debmsg.dead x)" "$(publish '' public.quorum)" "$(publish '' debmsg.parked)"; do
-	refused public "$method"
-done
+	"$(publish debmsg.dead x)" "$(publish '' public.quorum)" "$(publish '' debmsg.parked)"
 
 note "its queues are everybody's"
-allowed public "$(get public.quorum)" ", $(delete_queue public.quorum)"
+allowed public "$(get public.quorum)" "$(delete_queue public.quorum)"
 
 # A classic queue's own x-overflow is stronger than any policy.
 note "a queue that refuses all it is given holds up nobody"
 allowed public "$(declare_queue public.refuses classic ', {<<"x-overflow">>, longstr, <<"reject-publish">>},
-	{<<"x-max-length">>, long, 1}')" ", $(bind public.refuses '#')"
+	{<<"x-max-length">>, long, 1}')" "$(bind public.refuses '#')"
 ends 0 debmsg consume --queue all --bind wiki --idle-exit 1
 for number in 1 2 3 4 5 6 7 8 9; do
 	publish_wiki "Page$number"
