@@ -105,16 +105,11 @@ static enum bus_code probe_ends(struct bus_history *h, enum bus_stream_start sta
 	return rc;
 }
 
-/* At one url, or the next that answers. */
-static enum bus_code open_reader(struct bus_history **ret, const struct bus_broker_login *login,
-				 enum bus_stream_start start, int64_t at, struct bus_err *err)
+static enum bus_code start_reading(struct bus_history *h, const struct bus_broker_login *login,
+				   enum bus_stream_start start, int64_t at, struct bus_err *err)
 {
-	struct bus_history *h = calloc(1, sizeof(*h));
 	enum bus_code rc;
 
-	if (!h)
-		return bus_fail(err, BUS_E_NOMEM, "history: out of memory");
-	*ret = h;
 	rc = bus_broker_open(&h->broker, login, err);
 	if (!rc)
 		rc = probe_ends(h, start, err);
@@ -134,21 +129,23 @@ enum bus_code bus_history_open(struct bus_history **ret, const struct bus_conf *
 			       struct bus_err *err)
 {
 	struct bus_broker_login login = { .conf = &conf->broker, .purpose = purpose };
-	struct bus_history *h = NULL;
+	struct bus_history *h;
 	enum bus_code rc;
 	bool more;
 
 	do { /* a node that takes connections may have no replica of the stream, or no leader */
-		rc = open_reader(&h, &login, start, at, err);
+		h = calloc(1, sizeof(*h));
+		if (!h)
+			return bus_fail(err, BUS_E_NOMEM, "history: out of memory");
+		rc = start_reading(h, &login, start, at, err);
+		if (!rc) {
+			*ret = h;
+			return BUS_OK;
+		}
 		more = rc == BUS_E_UNAVAILABLE && h->broker &&
 		       ++login.turn < conf->broker.url_count;
-		if (rc) {
-			bus_history_close(h);
-			h = NULL;
-		}
+		bus_history_close(h);
 	} while (more);
-	if (!rc)
-		*ret = h;
 	return rc;
 }
 
