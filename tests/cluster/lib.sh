@@ -91,10 +91,6 @@ join_again() {
 
 ### Brokers
 
-private_broker() {
-	"$srcdir/broker-config/private-broker" "$@"
-}
-
 start_broker() {
 	on "$1" "$srcdir/broker-config/private-broker" start --host "$1" "$work/$1"
 }
@@ -168,7 +164,7 @@ run_block() {
 	sed 's/^/    /' "$work/commands" >&2
 	case $2 in
 	client) sh -eu "$work/commands" >"$work/said" 2>&1 ;;
-	*) on "$2" env -u RABBITMQCTL PATH="$srcdir/tests/cluster/bin:$PATH" DEBMSG_HOST="$2" DEBMSG_WORK="$work" \
+	*) on "$2" env -u RABBITMQCTL PATH="$srcdir/tests/cluster/bin:$srcdir/broker-config:$PATH" DEBMSG_HOST="$2" DEBMSG_WORK="$work" \
 		DEBMSG_SRCDIR="$srcdir" sh -eu "$work/commands" >"$work/said" 2>&1 ;;
 	esac || fail "doc/cluster.md: these commands fail on $2: $(tail -n 20 "$work/said")"
 }

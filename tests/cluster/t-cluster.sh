@@ -142,7 +142,7 @@ fault_memory() {
 lose_bus3() {
 	kill_broker bus3
 	stop_broker bus3
-	rm -rf "$work/bus3/database" "$work/bus3/.erlang.cookie" "$work/bus3/conf.d/cluster.conf"
+	rm -rf "$work/bus3/database" "$work/bus3/.erlang.cookie" "$work/bus3/conf.d/50-debmsg-cluster.conf"
 	run_page "A node is lost for ever"
 }
 
