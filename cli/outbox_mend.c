@@ -91,7 +91,7 @@ static enum bus_code resend_all(const struct cli_outbox *cmd, struct bus_outbox 
 				const char *service, struct bus_err *err)
 {
 	struct bus_outbox_state state;
-	uint64_t first, last;
+	uint64_t first = 0, last = 0;
 	char **range;
 	enum bus_code rc;
 

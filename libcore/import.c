@@ -34,16 +34,14 @@ enum bus_code bus_import_open(struct bus_import **ret, const struct bus_conf *co
 			      struct bus_err *err)
 {
 	struct bus_import *im = calloc(1, sizeof(*im));
-	enum bus_code rc = BUS_OK;
+	enum bus_code rc;
 
-	if (im)
-		im->there = bus_repeats_new();
-	if (!im || !im->there)
-		rc = bus_fail(err, BUS_E_NOMEM, "import: out of memory");
-	if (!rc) {
-		im->conf = conf;
-		rc = bus_intake_open(&im->intake, conf, err);
-	}
+	if (!im)
+		return bus_fail(err, BUS_E_NOMEM, "import: out of memory");
+	im->conf = conf;
+	im->there = bus_repeats_new();
+	rc = im->there ? bus_intake_open(&im->intake, conf, err)
+		       : bus_fail(err, BUS_E_NOMEM, "import: out of memory");
 	if (rc)
 		bus_import_close(im);
 	else

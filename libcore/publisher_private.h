@@ -17,8 +17,9 @@ struct bus_publisher {
 	const struct bus_conf *conf;
 	const struct bus_conf_service *service;
 	const struct bus_say *say;
-	int stop_fd;
 	struct bus_notify *notify;
+	int stop_fd;
+	unsigned int turn; /* connections that were closed: the next goes elsewhere */
 	char *directory;
 	struct bus_outbox *box;
 	struct bus_signing signing; /* its ring is ours */
@@ -26,7 +27,6 @@ struct bus_publisher {
 	char origin[BUS_ORIGIN_MAX + 1];
 
 	struct bus_broker *broker;	/* NULL: not connected */
-	unsigned int turn;		/* connections that were closed: the next goes elsewhere */
 	struct bus_signed_batch *batch; /* holds `next`; NULL: to be loaded */
 	struct bus_buf proof;
 	bool checked; /* the log in the broker is not ahead of ours */
@@ -39,8 +39,8 @@ struct bus_publisher {
 	 * is awaited; it stops before event `until`.
 	 */
 	uint64_t first, saved, until;
-	bool again;
 	struct bus_confirms confirms;
+	bool again;
 	/*
 	 * A queue of somebody's may refuse an event that all others have taken.  When
 	 * all that was published is answered, we begin anew with the first one that
