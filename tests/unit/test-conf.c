@@ -112,6 +112,11 @@ static const struct {
 	{ TOP "max-event-size = -1\n", "max-event-size", 0 },
 	{ TOP "max-event-size = many\n", "max-event-size", 3 },
 	{ TOP "max-event-size = 99999999999999999999\n", "max-event-size", 3 },
+	{ TOP "service \"a\" { origin = \"x/a\" keep = \"23h\" }\n", "keep is", -1 },
+	{ TOP "service \"a\" { origin = \"x/a\" keep = \"\" }\n", "keep is", -1 },
+	{ TOP "service \"a\" { origin = \"x/a\" keep = \"90\" }\n", "keep is", -1 },
+	{ TOP "service \"a\" { origin = \"x/a\" keep = \"-9d\" }\n", "keep is", -1 },
+	{ TOP "service \"a\" { origin = \"x/a\" keep = \"9999999d\" }\n", "keep is", -1 },
 	{ TOP "\nenviroment = \"dev\"\n", "enviroment", 4 },
 	{ TOP "broker {\n  uri = \"amqp://a@b/c\"\n}\n", "uri", 4 },
 	{ TOP "service \"dak\" {\n  origin = \"a/b\"\n  mail-dir = \"/x\"\n}\n", "mail-dir", 5 },
@@ -308,10 +313,38 @@ static void a_secret_that_others_can_read_is_refused(void)
 	free(file);
 }
 
+static void an_outbox_keeps_its_events_for_a_year_or_as_told(void)
+{
+	static const struct {
+		const char *keep;
+		int64_t days;
+	} row[] = { { "", 365 },
+		    { "keep = \"forever\"", 0 },
+		    { "keep = \"1d\"", 1 },
+		    { "keep = 24h", 1 },
+		    { "keep = \"52w\"", 364 } };
+	struct bus_conf *conf;
+	struct bus_err err;
+	char text[300];
+	size_t i;
+
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		snprintf(text, sizeof(text), TOP "service \"a\" { origin = \"x/a\" %s }\n",
+			 row[i].keep);
+		conf = NULL;
+		CHECK_CODE(load(&conf, text, &err), BUS_OK, &err);
+		CHECK_NEED(conf != NULL);
+		CHECK_ROW(conf->service[0].keep_us == row[i].days * 86400 * 1000000, "row %zu", i);
+		bus_conf_free(conf);
+	}
+}
+
 static const struct check_test tests[] = {
 	{ "reads the example of the design", reads_the_example_of_the_design },
 	{ "what is absent has a default", what_is_absent_has_a_default },
 	{ "every error names file and line", every_error_names_file_and_line },
+	{ "an outbox keeps its events for a year, or as told",
+	  an_outbox_keeps_its_events_for_a_year_or_as_told },
 	{ "no message repeats a password", no_message_repeats_a_password },
 	{ "a fingerprint may be written as people do", a_fingerprint_may_be_written_as_people_do },
 	{ "the limits of sizes are allowed", the_limits_of_sizes_are_allowed },
