@@ -143,6 +143,8 @@ says "$(grep -c '"type": "page.edit"' "$work/more")" "$work/edits.ids"
 note "audit says complete"
 debmsg audit >"$work/audit" || fail "audit: exit status $?"
 cat "$work/audit" >&2
-grep -q '^demo.example/wiki/.*: complete 0\.\.12999 (13000 events)$' "$work/audit" || fail "audit of wiki"
-grep -q '^demo.example/dak/.*: complete 0\.\.0 (1 events)$' "$work/audit" || fail "audit of dak"
+# where the machine is slow there is a bus.checkpoint too, or more
+grep -Eq '^demo.example/wiki/.*: complete 0\.\.(12999|130[0-9]{2}) \(130[0-9]{2} events\)$' "$work/audit" ||
+	fail "audit of wiki"
+grep -Eq '^demo.example/dak/.*: complete 0\.\.[0-9]{1,2} \([0-9]{1,2} events\)$' "$work/audit" || fail "audit of dak"
 says 2 "$work/audit"
