@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "adapters/common/text.h"
-#include "adapters/wiki/http_get.h"
+#include "http.h"
 #include "timestamp.h"
 
 enum { URL_MAX = 16 * 1024 };
 
 struct rc_api {
 	char *url;
-	struct http *http;
+	struct bus_http *http;
 	struct bus_buf reply;
 };
 
@@ -27,7 +27,7 @@ enum bus_code rc_api_open(struct rc_api **ret, const char *url, struct bus_err *
 		return bus_fail(err, BUS_E_NOMEM, "rcfeed: out of memory");
 	api->reply.max = RC_API_REPLY_MAX;
 	api->url = strdup(url);
-	rc = api->url ? http_check_url("api-url", url, err)
+	rc = api->url ? bus_http_check_url("api-url", url, err)
 		      : bus_fail(err, BUS_E_NOMEM, "rcfeed: out of memory");
 	if (rc)
 		rc_api_close(api);
@@ -40,7 +40,7 @@ void rc_api_close(struct rc_api *api)
 {
 	if (!api)
 		return;
-	http_close(api->http);
+	bus_http_close(api->http);
 	bus_buf_finish(&api->reply);
 	free(api->url);
 	free(api);
@@ -48,7 +48,7 @@ void rc_api_close(struct rc_api *api)
 
 void rc_api_rest(struct rc_api *api)
 {
-	http_close(api->http);
+	bus_http_close(api->http);
 	api->http = NULL;
 	malloc_trim(0);
 }
@@ -97,9 +97,9 @@ enum bus_code rc_api_ask(struct rc_api *api, const struct rc_api_question *quest
 	write_url(&url, api->url, question);
 	rc = bus_buf_check(&url, "the question", err);
 	if (!rc && !api->http)
-		rc = http_open(&api->http, err);
+		rc = bus_http_open(&api->http, err);
 	if (!rc)
-		rc = http_get(api->http, url.p, &api->reply, ret_retry_s, err);
+		rc = bus_http_get(api->http, url.p, &api->reply, ret_retry_s, err);
 	if (!rc)
 		rc = recentchange_reply(&reply, api->reply.p ? api->reply.p : "", api->reply.len,
 					err);

@@ -8,7 +8,7 @@
 
 /*
  * Questions to MediaWiki's api.php about its recent changes, each answered
- * within HTTP_MS (http_get.h).
+ * within BUS_HTTP_MS (bus_http.h).
  */
 enum { RC_API_REPLY_MAX = 8 * 1024 * 1024 }; /* bytes, as $wgAPIMaxResultSize; most have 300 kB */
 

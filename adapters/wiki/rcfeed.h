@@ -8,7 +8,7 @@
  *
  *	rcfeed_socket	datagrams of $wgRCFeeds
  *	rc_hints	when to ask
- *	rc_api		ask api.php (http_get)
+ *	rc_api		ask api.php (libcore/http)
  *	recentchange	what it said
  *	rc_seen		what of it is new
  *	rc_event	what that means (address: and whom it would name)

@@ -6,13 +6,13 @@
 
 #include "adapters/common/batch.h"
 #include "adapters/wiki/address.h"
-#include "adapters/wiki/http_get.h"
 #include "adapters/wiki/rc_event.h"
 #include "adapters/wiki/rc_hints.h"
 #include "adapters/wiki/rc_seen.h"
 #include "adapters/wiki/rcfeed_private.h"
 #include "adapters/wiki/recentchange.h"
 #include "check.h"
+#include "http.h"
 
 #define SECOND 1000000
 
@@ -739,9 +739,10 @@ static void checks_the_urls_it_may_ask(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(good) / sizeof(*good); i++)
-		CHECK_CODE(http_check_url("api-url", good[i], &err), BUS_OK, &err);
+		CHECK_CODE(bus_http_check_url("api-url", good[i], &err), BUS_OK, &err);
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		CHECK_ROW(http_check_url("api-url", bad[i], &err) == BUS_E_CONFIG, "%s", bad[i]);
+		CHECK_ROW(bus_http_check_url("api-url", bad[i], &err) == BUS_E_CONFIG, "%s",
+			  bad[i]);
 		CHECK(!strstr(err.text, "secret"));
 	}
 }
