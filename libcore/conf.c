@@ -19,6 +19,11 @@ static cfg_opt_t broker_opts[] = {
 	CFG_STR("key-file", NULL, CFGF_NONE), CFG_END()
 };
 
+static cfg_opt_t management_opts[] = { CFG_STR("url", NULL, CFGF_NONE),
+				       CFG_STR("user", NULL, CFGF_NONE),
+				       CFG_STR("password-file", NULL, CFGF_NONE),
+				       CFG_STR("ca-file", NULL, CFGF_NONE), CFG_END() };
+
 static cfg_opt_t signing_opts[] = { CFG_STR("homedir", NULL, CFGF_NONE),
 				    CFG_STR("key", NULL, CFGF_NONE), CFG_END() };
 
@@ -60,6 +65,7 @@ static cfg_opt_t top_opts[] = { CFG_STR("environment", NULL, CFGF_NONE),
 				CFG_STR("trust-file", NULL, CFGF_NONE),
 				CFG_INT("max-event-size", BUS_BODY_MAX_DEFAULT, CFGF_NONE),
 				CFG_SEC("broker", broker_opts, CFGF_NODEFAULT),
+				CFG_SEC("management", management_opts, CFGF_NODEFAULT),
 				CFG_SEC("signing", signing_opts, CFGF_NODEFAULT),
 				CFG_SEC("service", service_opts,
 					CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
@@ -100,6 +106,10 @@ void bus_conf_free(struct bus_conf *conf)
 	free(conf->broker.ca_file);
 	free(conf->broker.cert_file);
 	free(conf->broker.key_file);
+	free(conf->management.url);
+	free(conf->management.user);
+	free(conf->management.password_file);
+	free(conf->management.ca_file);
 	for (i = 0; i < conf->service_count; i++) {
 		free(conf->service[i].name);
 		free(conf->service[i].origin);
@@ -168,6 +178,37 @@ static enum bus_code load_broker(struct bus_conf *conf, cfg_t *cfg, struct bus_e
 	if (!broker->cert_file != !broker->key_file)
 		return bus_confuse_fail(cfg, conf->path, err,
 					"broker has only one of cert-file and key-file");
+	return BUS_OK;
+}
+
+/*
+ * The url is checked where it is used (http.h), apart from what must not stand in
+ * this file.
+ */
+static enum bus_code load_management(struct bus_conf *conf, cfg_t *cfg, struct bus_err *err)
+{
+	struct bus_conf_management *m = &conf->management;
+	bool nomem = false;
+
+	m->url = bus_confuse_text(cfg, "url", &nomem);
+	m->user = bus_confuse_text(cfg, "user", &nomem);
+	m->password_file = bus_confuse_text(cfg, "password-file", &nomem);
+	m->ca_file = bus_confuse_text(cfg, "ca-file", &nomem);
+	if (nomem)
+		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
+	if (!m->url || !m->user || !m->password_file)
+		return bus_confuse_fail(cfg, conf->path, err,
+					"management needs url, user and password-file");
+	if (strchr(m->url, '@'))
+		return bus_confuse_fail(cfg, conf->path, err,
+					"management: the url holds a user or a password; name them "
+					"as "
+					"user and password-file");
+	if (strncmp(m->url, "https://", 8) != 0 && strncmp(m->url, "http://", 7) != 0)
+		return bus_confuse_fail(cfg, conf->path, err,
+					"management: url '%s' is not https://host:15671 (or "
+					"http://127.0.0.1:15672)",
+					m->url);
 	return BUS_OK;
 }
 
@@ -355,6 +396,8 @@ enum bus_code bus_conf_load(struct bus_conf **ret, const char *path, struct bus_
 	rc = load_top(conf, cfg, err);
 	if (!rc && cfg_size(cfg, "broker"))
 		rc = load_broker(conf, cfg_getsec(cfg, "broker"), err);
+	if (!rc && cfg_size(cfg, "management"))
+		rc = load_management(conf, cfg_getsec(cfg, "management"), err);
 	if (!rc && cfg_size(cfg, "signing"))
 		rc = load_signing(conf, cfg_getsec(cfg, "signing"), err);
 	if (!rc)

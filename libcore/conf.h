@@ -23,6 +23,13 @@ struct bus_conf_broker {
 	char *key_file;
 };
 
+/* RabbitMQ's management API, which debmsg doctor asks. */
+struct bus_conf_management {
+	char *url; /* NULL: no management section */
+	char *user, *password_file;
+	char *ca_file; /* NULL: those that the system believes */
+};
+
 struct bus_conf_service {
 	char *name;	     /* "dak" */
 	char *origin;	     /* the log's name, without epoch */
@@ -40,6 +47,7 @@ struct bus_conf {
 	char *trust_file;
 	size_t max_event_size; /* bytes of a body */
 	struct bus_conf_broker broker;
+	struct bus_conf_management management;
 	char *signing_homedir; /* NULL: no signing section */
 	char *signing_key;     /* fingerprint, upper case */
 	struct bus_conf_service *service;

@@ -39,6 +39,8 @@ static void reads_the_example_of_the_design(void)
 		"  password-file = \"/etc/debmsg/broker.password\"\n"
 		"  ca-file       = \"/etc/ssl/certs/ca-certificates.crt\"\n"
 		"}\n"
+		"management { url = \"https://bus.example.org:15671\"  user = \"monitor\"\n"
+		"  password-file = \"/etc/debmsg/monitor.password\" }\n"
 		"signing { homedir = \"/var/lib/debmsg/gnupg\"  key = \"" FPR "\" }\n"
 		"service \"dak\" {\n"
 		"  origin = \"ftp-master.debian.org/dak\"\n"
@@ -63,6 +65,10 @@ static void reads_the_example_of_the_design(void)
 	CHECK_TEXT(conf->broker.url[1], "amqp://qa@[::1]:5673/x");
 	CHECK_TEXT(conf->broker.password_file, "/etc/debmsg/broker.password");
 	CHECK(!conf->broker.cert_file && !conf->broker.key_file);
+	CHECK_TEXT(conf->management.url, "https://bus.example.org:15671");
+	CHECK_TEXT(conf->management.user, "monitor");
+	CHECK_TEXT(conf->management.password_file, "/etc/debmsg/monitor.password");
+	CHECK(!conf->management.ca_file);
 	CHECK_TEXT(conf->signing_key, FPR);
 	CHECK(conf->service_count == 2);
 	CHECK_CODE(bus_conf_service(conf, "dak", &service, &err), BUS_OK, &err);
@@ -133,6 +139,11 @@ static const struct {
 	{ TOP "broker {\n url = { \"amqp://a@b/c\", \"amqps://a:@b/c\" } }\n", "password-file", 4 },
 	{ TOP "broker { url = \"amqp://a@b/c\" cert-file = \"/x\" }\n", "key-file", 3 },
 	{ TOP "broker { url = \"amqp://a@b/c\" key-file = \"/x\" }\n", "cert-file", 3 },
+	{ TOP "management { url = \"https://b:15671\" user = \"m\" }\n", "password-file", 3 },
+	{ TOP "management { url = \"b:15671\" user = \"m\" password-file = \"/x\" }\n", "https://",
+	  3 },
+	{ TOP "management { url = \"https://m:s3cret@b\" user = \"m\" password-file = \"/x\" }\n",
+	  "holds a user or a password", 3 },
 	{ TOP "signing { }\n", "homedir", 3 },
 	{ TOP "signing { homedir = \"/x\" }\n", "key", 3 },
 	{ TOP "signing { homedir = \"/x\" key = \"34F217C32364C7FF\" }\n", "full fingerprint", 3 },
