@@ -60,6 +60,17 @@ void bus_broker_close(struct bus_broker *b);
 /* After a failure, too: the connection can be used no more. */
 bool bus_broker_is_lost(const struct bus_broker *b);
 
+/* What a url says; BUS_E_CONFIG where it is none. */
+struct bus_broker_url {
+	char host[256], user[128], vhost[256];
+	int port;
+	bool tls;
+};
+enum bus_code bus_broker_url(struct bus_broker_url *ret, const char *url, struct bus_err *err);
+
+/* The version of librabbitmq. */
+const char *bus_broker_library(void);
+
 const char *bus_broker_user(const struct bus_broker *b);
 const char *bus_broker_address(const struct bus_broker *b); /* host:port */
 int bus_broker_fd(const struct bus_broker *b);		    /* for poll() */

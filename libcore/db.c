@@ -252,3 +252,8 @@ enum bus_code bus_db_prepare(sqlite3 *db, sqlite3_stmt **ret, const char *what, 
 		return bus_db_fail(db, what, "cannot use", err);
 	return BUS_OK;
 }
+
+const char *bus_db_library(void)
+{
+	return sqlite3_libversion();
+}

@@ -37,4 +37,7 @@ enum bus_code bus_db_fail(sqlite3 *db, const char *what, const char *doing, stru
 enum bus_code bus_db_prepare(sqlite3 *db, sqlite3_stmt **ret, const char *what, const char *sql,
 			     struct bus_err *err);
 
+/* The version of SQLite. */
+const char *bus_db_library(void);
+
 #endif

@@ -190,4 +190,13 @@ enum bus_code bus_outbox_shrink(struct bus_outbox *box, bool *ret_more, struct b
 enum bus_code bus_outbox_new_epoch(struct bus_outbox *box, uint64_t *ret_moved,
 				   struct bus_err *err);
 
+/* -- looking at it, for debmsg doctor (outbox_check.c) -- */
+
+/* BUS_E_DATA: the file is damaged.  BUS_E_TEMP: it could not be read to its end in time. */
+enum bus_code bus_outbox_intact(struct bus_outbox *box, int limit_ms, struct bus_err *err);
+/* The process that relays it; 0: none, -1: one that cannot be seen from here. */
+enum bus_code bus_outbox_relay(const struct bus_outbox *box, long *ret_pid, struct bus_err *err);
+/* Bytes that are written and not yet in the database's own file. */
+uint64_t bus_outbox_wal_size(const struct bus_outbox *box);
+
 #endif

@@ -10,6 +10,7 @@
  *   outbox.c         opening and appending
  *   outbox_cursor.c  what changes together with events
  *   outbox_log.c     the relay's side: state, reading, checkpoints, progress
+ *   outbox_check.c   is it in order, and does somebody relay it
  *   outbox_epoch.c   the end of one log and the beginning of the next
  *   outbox_resend.c  what was confirmed, and is to be sent again
  *   outbox_prune.c   what is confirmed, and old

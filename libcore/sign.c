@@ -92,6 +92,20 @@ void bus_keyring_close(struct bus_keyring *ring)
 	free(ring);
 }
 
+const char *bus_keyring_library(void)
+{
+	return gpgme_check_version(NULL);
+}
+
+const char *bus_keyring_engine(const struct bus_keyring *ring)
+{
+	gpgme_engine_info_t info = gpgme_ctx_get_engine_info(ring->ctx);
+
+	while (info && info->protocol != GPGME_PROTOCOL_OpenPGP)
+		info = info->next;
+	return info ? info->version : NULL;
+}
+
 static void copy_fpr(char out[BUS_FPR_MAX + 1], const char *fpr)
 {
 	size_t len = fpr ? strnlen(fpr, BUS_FPR_MAX) : 0;

@@ -29,6 +29,10 @@ struct bus_keyring;
 enum bus_code bus_keyring_open(struct bus_keyring **ret, const char *homedir, struct bus_err *err);
 void bus_keyring_close(struct bus_keyring *ring);
 
+/* The versions of GPGME, and of the GnuPG it runs; NULL: there is none. */
+const char *bus_keyring_library(void);
+const char *bus_keyring_engine(const struct bus_keyring *ring);
+
 /* Is there a secret key with this fingerprint that can sign?  BUS_E_CONFIG if not. */
 enum bus_code bus_keyring_has(struct bus_keyring *ring, const char *key, struct bus_err *err);
 
