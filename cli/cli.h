@@ -21,8 +21,8 @@ struct cli_command {
 	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns the status */
 };
 
-extern const struct cli_command cli_audit, cli_consume, cli_export, cli_import, cli_keys,
-	cli_outbox, cli_parked, cli_publish, cli_relay, cli_replay, cli_tail, cli_verify;
+extern const struct cli_command cli_audit, cli_consume, cli_doctor, cli_export, cli_import,
+	cli_keys, cli_outbox, cli_parked, cli_publish, cli_relay, cli_replay, cli_tail, cli_verify;
 
 /* -- what the subcommands share (common.c) -- */
 

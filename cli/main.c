@@ -16,8 +16,8 @@
 #include "keeper.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_publish, &cli_relay, &cli_outbox, &cli_tail,   &cli_consume, &cli_parked,
-	&cli_replay,  &cli_audit, &cli_verify, &cli_export, &cli_import,  &cli_keys,
+	&cli_publish, &cli_relay,  &cli_outbox, &cli_tail,   &cli_consume, &cli_parked, &cli_replay,
+	&cli_audit,   &cli_verify, &cli_export, &cli_import, &cli_keys,	   &cli_doctor,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
