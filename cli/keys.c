@@ -6,21 +6,27 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli.h"
+#include "findings.h"
 #include "json.h"
+#include "key_check.h"
 #include "sign.h"
 #include "trust.h"
 
 static const char help[] =
 	"usage: debmsg keys import FILE...\n"
-	"       debmsg keys list [--json]\n"
+	"       debmsg keys list|check [--json]\n"
 	"\n"
 	"The trust store: the public keys this host may believe.  A key in it has no rights\n"
 	"until a log section of trust.conf names it.\n"
 	"\n"
-	"  import          add public keys (OpenPGP, armoured or not; - for standard input)\n"
+	"  import          add public keys (OpenPGP, armoured or not; - for standard input), or\n"
+	"                  bring them up to date\n"
 	"  list            fingerprint, expiry, the logs it may sign for, user id\n"
+	"  check           what is wrong with the keys that are trusted, and with the key that\n"
+	"                  signs here; exit status 1 if there is anything to be done\n"
 	"  --json          for programs: one object a line\n"
 	"  -c, --config FILE\n";
 
@@ -138,6 +144,50 @@ static enum bus_code import(struct keys *k, char **files, struct bus_err *err)
 	return rc ? rc : bus_keyring_each(k->ring, NULL, print_key, k, err);
 }
 
+/* GnuPG makes its files anew, as whoever runs it: then their owner cannot read them. */
+static bool is_ours(const char *directory)
+{
+	struct stat st;
+
+	return stat(directory, &st) == 0 && st.st_uid == geteuid();
+}
+
+/*
+ * The relay signs with keys of another store.  That one of them is revoked or lives longer
+ * must be known there as well.
+ */
+static void update_signing(struct keys *k, const char *homedir)
+{
+	struct bus_err err = { BUS_OK, "" };
+	struct bus_keyring *ring = NULL;
+	enum bus_code rc;
+
+	if (!homedir || !is_ours(homedir) || strcmp(homedir, bus_trust_homedir(k->trust)) == 0)
+		return;
+	rc = bus_keyring_open(&ring, homedir, &err);
+	if (!rc)
+		rc = bus_keyring_update(ring, k->ring, &err);
+	if (rc)
+		fprintf(stderr,
+			"debmsg keys: the keys that sign here are not brought up to date: %s\n",
+			err.text);
+	bus_keyring_close(ring);
+}
+
+static enum bus_code make_store(const char *homedir, struct bus_err *err)
+{
+	if (mkdir(homedir, 0700) != 0 && errno != EEXIST)
+		return bus_fail(err, BUS_E_CONFIG, "cannot make the trust store %s: %s", homedir,
+				strerror(errno));
+	if (is_ours(homedir))
+		return BUS_OK;
+	return bus_fail(err, BUS_E_CONFIG,
+			"the trust store %s belongs to another user, who could not read what you "
+			"write into it; run this as that user: runuser -u debmsg -- debmsg keys "
+			"import",
+			homedir);
+}
+
 static enum bus_code run_keys(struct keys *k, char **files, struct bus_err *err)
 {
 	struct bus_conf *conf = NULL;
@@ -146,22 +196,52 @@ static enum bus_code run_keys(struct keys *k, char **files, struct bus_err *err)
 	rc = cli_conf(&conf, err);
 	if (!rc)
 		rc = bus_trust_load(&k->trust, conf->trust_file, err);
-	if (rc)
-		goto out;
-	if (files && mkdir(bus_trust_homedir(k->trust), 0700) != 0 && errno != EEXIST) {
-		rc = bus_fail(err, BUS_E_CONFIG, "cannot make the trust store %s: %s",
-			      bus_trust_homedir(k->trust), strerror(errno));
-		goto out;
-	}
-	rc = bus_keyring_open(&k->ring, bus_trust_homedir(k->trust), err);
+	if (!rc && files)
+		rc = make_store(bus_trust_homedir(k->trust), err);
+	if (!rc)
+		rc = bus_keyring_open(&k->ring, bus_trust_homedir(k->trust), err);
 	if (!rc)
 		rc = files ? import(k, files, err)
 			   : bus_keyring_each(k->ring, NULL, print_key, k, err);
-out:
+	if (!rc && files)
+		update_signing(k, conf->signing_homedir);
 	bus_keyring_close(k->ring);
 	bus_trust_free(k->trust);
 	bus_conf_free(conf);
 	return rc;
+}
+
+/* -- check -- */
+
+struct check {
+	bool json, colours, trouble;
+};
+
+static void print_finding(void *arg, const struct bus_finding *f)
+{
+	struct check *check = arg;
+
+	check->trouble |= f->level >= BUS_LEVEL_WARNING;
+	if (check->json)
+		cli_print_finding_json(f);
+	else
+		cli_print_finding(f, check->colours);
+}
+
+static int run_check(bool json)
+{
+	struct check check = { .json = json, .colours = cli_colours(STDOUT_FILENO) };
+	struct bus_err err = { BUS_OK, "" };
+	struct bus_conf *conf = NULL;
+	enum bus_code rc;
+
+	rc = cli_conf(&conf, &err);
+	if (!rc)
+		rc = bus_key_check(conf, print_finding, &check, &err);
+	bus_conf_free(conf);
+	if (rc)
+		return cli_finish(cli_fail(rc, &err));
+	return cli_finish(check.trouble ? 1 : EX_OK);
 }
 
 static int run(int argc, char **argv)
@@ -173,17 +253,20 @@ static int run(int argc, char **argv)
 	struct keys k = { .line = BUS_BUF_INIT(65536) };
 	struct bus_err err = { BUS_OK, "" };
 	const char *verb;
-	bool importing;
+	bool importing, checking;
 	enum bus_code rc;
 
 	while (cli_option(argc, argv, ":c:h", options) != -1)
 		k.json = true;
 	verb = optind < argc ? argv[optind++] : "";
 	importing = strcmp(verb, "import") == 0;
-	if (!importing && strcmp(verb, "list") != 0)
-		return cli_usage("import or list?");
+	checking = strcmp(verb, "check") == 0;
+	if (!importing && !checking && strcmp(verb, "list") != 0)
+		return cli_usage("import, list or check?");
 	if (importing != (optind < argc))
-		return cli_usage(importing ? "import which files?" : "list takes no arguments");
+		return cli_usage(importing ? "import which files?" : "%s takes no arguments", verb);
+	if (checking)
+		return run_check(k.json);
 	rc = run_keys(&k, importing ? argv + optind : NULL, &err);
 	bus_buf_finish(&k.line);
 	return cli_finish(rc ? cli_fail(rc, &err) : EX_OK);

@@ -103,6 +103,7 @@ static int run(int argc, char **argv)
 	int status = EX_USAGE;
 	enum bus_code rc;
 	struct cli_read_result result;
+	const struct bus_say say = { .line = cli_say };
 
 	if (!parse_options(&t, argc, argv))
 		goto out;
@@ -111,8 +112,10 @@ static int run(int argc, char **argv)
 	rc = cli_conf(&conf, &err);
 	if (!rc)
 		rc = bus_intake_open(&t.intake, conf, &err);
-	if (!rc)
+	if (!rc) {
+		bus_intake_tell(t.intake, &say);
 		rc = cli_read(&reader, conf, &result, &err);
+	}
 	status = cli_finish(rc ? cli_fail(rc, &err) : EX_OK);
 out:
 	bus_intake_close(t.intake);

@@ -315,6 +315,8 @@ enum bus_code bus_consumer_run(const struct bus_conf *conf,
 	memset(ret, 0, sizeof(*ret));
 	ret->jobs.wait_ms = -1;
 	rc = bus_intake_open(&c.intake, conf, err);
+	if (!rc)
+		bus_intake_tell(c.intake, &options->say);
 	if (!rc && options->metrics_file)
 		rc = bus_metrics_open(&c.metrics, options->metrics_file, &options->say, err);
 	if (!rc)

@@ -28,6 +28,7 @@ static void look_at(struct bus_consumer *c, struct bus_consume_stats *stats)
 	stats->verified = verified.asked;
 	stats->remembered = verified.remembered;
 	stats->verifying_us = verified.us;
+	stats->trust_stale = !bus_intake_look(c->intake);
 	if (c->ledger)
 		bus_ledger_missing(c->ledger, add_range, &stats->missing, NULL);
 	stats->depth_known = c->broker && c->counts->connected &&
@@ -105,6 +106,8 @@ void bus_consumer_watch(struct bus_consumer *c, bool at_end)
 	const int64_t now_us = bus_time_mono();
 
 	bus_consumer_notify(c);
+	if (c->intake)
+		bus_intake_look(c->intake);
 	if (c->options->watch && (at_end || now_us - c->watched_us >= WATCH_MS * 1000LL)) {
 		c->watched_us = now_us;
 		c->options->watch(c->options->arg, c->counts);

@@ -9,7 +9,7 @@
 #include "merkle.h"
 #include "timestamp.h"
 #include "topic.h"
-#include "trust.h"
+#include "trust_watch.h"
 
 enum {
 	CACHE_SIZE = 64, /* checkpoints whose signature is known to be good */
@@ -23,8 +23,8 @@ struct cached {
 };
 
 struct bus_intake {
-	struct bus_trust *trust;
-	struct bus_keyring *ring;
+	struct bus_trust_watch *watch;
+	const struct bus_say *say;
 	size_t max_event_size;
 	struct bus_proof proof; /* kept: it is large */
 	struct cached cache[CACHE_SIZE];
@@ -41,9 +41,7 @@ enum bus_code bus_intake_open(struct bus_intake **ret, const struct bus_conf *co
 	if (!in)
 		return bus_fail(err, BUS_E_NOMEM, "intake: out of memory");
 	in->max_event_size = conf->max_event_size;
-	rc = bus_trust_load(&in->trust, conf->trust_file, err);
-	if (!rc)
-		rc = bus_keyring_open(&in->ring, bus_trust_homedir(in->trust), err);
+	rc = bus_trust_watch_open(&in->watch, conf->trust_file, err);
 	if (rc)
 		bus_intake_close(in);
 	else
@@ -55,9 +53,20 @@ void bus_intake_close(struct bus_intake *in)
 {
 	if (!in)
 		return;
-	bus_keyring_close(in->ring);
-	bus_trust_free(in->trust);
+	bus_trust_watch_close(in->watch);
 	free(in);
+}
+
+void bus_intake_tell(struct bus_intake *in, const struct bus_say *say)
+{
+	in->say = say;
+}
+
+bool bus_intake_look(struct bus_intake *in)
+{
+	if (bus_trust_watch_look(in->watch, in->say))
+		memset(in->cache, 0, sizeof(in->cache));
+	return !bus_trust_watch_stale(in->watch);
 }
 
 struct bus_intake_verified bus_intake_verified(const struct bus_intake *in)
@@ -103,7 +112,7 @@ static enum bus_code verify_one(struct bus_intake *in, const struct bus_signatur
 	}
 	in->verified.asked++;
 	in->verified.us -= bus_time_mono();
-	rc = bus_keyring_verify(in->ring, in->proof.signed_text, in->proof.signed_len, sig->bytes,
+	rc = bus_keyring_verify(bus_trust_watch_ring(in->watch), in->proof.signed_text, in->proof.signed_len, sig->bytes,
 				sig->len, ret, err);
 	in->verified.us += bus_time_mono();
 	if (rc)
@@ -195,6 +204,7 @@ enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *
 	struct bus_hash leaf;
 	enum bus_code rc;
 
+	bus_intake_look(in);
 	rc = check_size(in, m, err); /* 1 */
 	if (rc)
 		goto out;
@@ -216,7 +226,8 @@ enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *
 	rc = check_route(m, ev, bindings, err); /* 6 */
 	if (rc)
 		goto out;
-	rc = bus_trust_allows(in->trust, in->ring, ev->source, &signer, ev->type, err); /* 7 */
+	rc = bus_trust_allows(bus_trust_watch_trust(in->watch), bus_trust_watch_ring(in->watch),
+			      ev->source, &signer, ev->type, err); /* 7 */
 	if (rc)
 		goto out;
 	*ret = (struct bus_belief){ ev, leaf, signer, &in->proof };

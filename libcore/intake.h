@@ -1,6 +1,7 @@
 #ifndef BUS_INTAKE_H
 #define BUS_INTAKE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,10 +19,23 @@
  * as an event.
  */
 struct bus_intake;
+struct bus_say;
 
 enum bus_code bus_intake_open(struct bus_intake **ret, const struct bus_conf *conf,
 			      struct bus_err *err);
 void bus_intake_close(struct bus_intake *in);
+
+/*
+ * trust.conf and the keys are read again when they change, within seconds
+ * (trust_watch.h).  What there is to say about it goes to *say, which must outlive
+ * the intake; NULL, as after bus_intake_open(), is nobody.
+ */
+void bus_intake_tell(struct bus_intake *in, const struct bus_say *say);
+/*
+ * bus_intake_check() does this itself; a program to which nothing comes does it
+ * now and then.  False: trust.conf cannot be used, and an older one holds.
+ */
+bool bus_intake_look(struct bus_intake *in);
 
 /* What has been learned about a message that is believed. */
 struct bus_belief {

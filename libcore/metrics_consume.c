@@ -100,6 +100,8 @@ static void tell_signatures(struct bus_metrics *m, const struct bus_consume_stat
 	several(m, s, "by", checks, 2);
 	one_time(m, s, "debmsg_consume_signature_seconds_total", BUS_METRICS_COUNTER,
 		 s->verifying_us, "Time spent on asking GnuPG about signatures.");
+	one(m, s, "debmsg_consume_trust_file_unusable", BUS_METRICS_GAUGE, s->trust_stale,
+	    "1 while trust.conf cannot be used and what it said before holds.");
 }
 
 /*

@@ -43,6 +43,7 @@ struct bus_consume_stats {
 	uint64_t missing;      /* events that no history has: the sum of bus_ledger_missing() */
 	uint64_t silent_logs;  /* not heard of for twice the promised interval */
 	bool healing;	       /* the history is being read */
+	bool trust_stale;      /* trust.conf cannot be used; what it said before holds */
 	int64_t event_time_us; /* `time` of the last event taken, a repeat or not; 0: none yet */
 	int64_t taken_us;      /* when that was, on bus_time_now(); 0: none yet */
 	bool depth_known;      /* the broker was asked just now */

@@ -55,6 +55,7 @@ static const char *const sql_of[S_COUNT] = {
 	[S_CP_AFTER] = "SELECT size, range, note FROM checkpoint WHERE size > ?1"
 		       " ORDER BY size LIMIT 1",
 	[S_CP_INSERT] = "INSERT INTO checkpoint VALUES (?1, ?2, ?3)",
+	[S_CP_RENEW] = "UPDATE checkpoint SET note = ?2 WHERE size = ?1",
 	[S_CP_LAST] = "SELECT max(size) FROM checkpoint",
 	[S_CURSOR_SET] = "INSERT OR REPLACE INTO cursor VALUES (?1, ?2)",
 	[S_CURSOR_DELETE] = "DELETE FROM cursor WHERE name = ?1",

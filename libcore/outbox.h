@@ -130,6 +130,12 @@ enum bus_code bus_outbox_checkpoint_after(struct bus_outbox *box, uint64_t size,
 /* On the disk when it returns BUS_OK; only then may the note leave this machine. */
 enum bus_code bus_outbox_checkpoint_save(struct bus_outbox *box, const struct bus_range *range,
 					 const char *note, struct bus_err *err);
+/*
+ * Another signature under a checkpoint that is there, of the same size and root: its key is
+ * no longer good.
+ */
+enum bus_code bus_outbox_checkpoint_renew(struct bus_outbox *box, uint64_t size, const char *note,
+					  struct bus_err *err);
 
 enum bus_code bus_outbox_sent(struct bus_outbox *box, uint64_t sent, struct bus_err *err);
 

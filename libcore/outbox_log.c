@@ -196,6 +196,18 @@ enum bus_code bus_outbox_checkpoint_save(struct bus_outbox *box, const struct bu
 	return bus_outbox_run(box, stmt, err);
 }
 
+enum bus_code bus_outbox_checkpoint_renew(struct bus_outbox *box, uint64_t size, const char *note,
+					  struct bus_err *err)
+{
+	sqlite3_stmt *stmt = bus_outbox_statement(box, S_CP_RENEW, err);
+
+	if (!stmt)
+		return bus_outbox_fail(box, "cannot use", err);
+	sqlite3_bind_int64(stmt, 1, (sqlite3_int64)size);
+	sqlite3_bind_text(stmt, 2, note, -1, SQLITE_STATIC);
+	return bus_outbox_run(box, stmt, err);
+}
+
 enum bus_code bus_outbox_sent(struct bus_outbox *box, uint64_t sent, struct bus_err *err)
 {
 	sqlite3_stmt *stmt = bus_outbox_statement(box, S_LOG_SENT, err);

@@ -30,6 +30,7 @@ enum bus_outbox_statement {
 	S_CP_BEFORE,
 	S_CP_AFTER,
 	S_CP_INSERT,
+	S_CP_RENEW,
 	S_CP_LAST,
 	S_CURSOR_SET,
 	S_CURSOR_DELETE,

@@ -10,16 +10,10 @@
 
 #include <gpgme.h>
 
-enum { RSA_BITS_MIN = 2048 };
+#include "sign_private.h"
 
-struct bus_keyring {
-	gpgme_ctx_t ctx;
-	char *homedir;
-};
-
-/* GnuPG itself in trouble: nothing is known about key or signature. */
-static enum bus_code gpg_fail(struct bus_keyring *ring, const char *what, gpgme_error_t e,
-			      struct bus_err *err)
+enum bus_code bus_keyring_fail(const struct bus_keyring *ring, const char *what, unsigned int e,
+			       struct bus_err *err)
 {
 	char why[128];
 
@@ -66,7 +60,7 @@ enum bus_code bus_keyring_open(struct bus_keyring **ret, const char *homedir, st
 	if (!e)
 		e = gpgme_ctx_set_engine_info(ring->ctx, GPGME_PROTOCOL_OpenPGP, NULL, homedir);
 	if (e) {
-		rc = gpg_fail(ring, "cannot start gpg", e, err);
+		rc = bus_keyring_fail(ring, "cannot start gpg", e, err);
 		goto out;
 	}
 	gpgme_set_armor(ring->ctx, 0);
@@ -119,19 +113,44 @@ static bool digest_is_strong(gpgme_hash_algo_t algo)
 	return algo == GPGME_MD_SHA256 || algo == GPGME_MD_SHA384 || algo == GPGME_MD_SHA512;
 }
 
+/* A secret key that cannot sign: why not, and what to do. */
+static enum bus_code unusable(const struct bus_keyring *ring, gpgme_key_t key,
+			      const char *fingerprint, struct bus_err *err)
+{
+	if (key->revoked)
+		return bus_fail(err, BUS_E_CONFIG,
+				"sign: the signing key %s is revoked; nothing is signed with it. "
+				"Make "
+				"a new one, have it trusted, and set `key` in `signing`",
+				fingerprint);
+	if (key->expired)
+		return bus_fail(
+			err, BUS_E_CONFIG,
+			"sign: the signing key %s has expired; extend it with gpg --homedir "
+			"%s --quick-set-expire %s 2y and give its new public copy to all who "
+			"trust it, or set another `key` in `signing`",
+			fingerprint, ring->homedir, fingerprint);
+	return bus_fail(err, BUS_E_CONFIG,
+			"sign: key %s in %s has no part that may sign now (subkeys: expired, "
+			"revoked "
+			"or for other uses); see gpg --homedir %s --list-secret-keys",
+			fingerprint, ring->homedir, ring->homedir);
+}
+
 static enum bus_code find_signing_key(struct bus_keyring *ring, const char *fingerprint,
 				      gpgme_key_t *ret, struct bus_err *err)
 {
 	gpgme_error_t e = gpgme_get_key(ring->ctx, fingerprint, ret, 1);
 
 	if (e && gpgme_err_code(e) != GPG_ERR_EOF)
-		return gpg_fail(ring, "cannot look up the signing key", e, err);
-	if (e || !(*ret)->can_sign || (*ret)->expired || (*ret)->revoked)
+		return bus_keyring_fail(ring, "cannot look up the signing key", e, err);
+	if (e)
 		return bus_fail(err, BUS_E_CONFIG,
-				"sign: no usable secret key %s in %s%s; make one with gpg "
-				"--homedir %s --quick-generate-key and set `key` in `signing`",
-				fingerprint, ring->homedir,
-				e ? "" : " (expired, revoked or not for signing)", ring->homedir);
+				"sign: no secret key %s in %s; make one with gpg --homedir %s "
+				"--quick-generate-key and set `key` in `signing`",
+				fingerprint, ring->homedir, ring->homedir);
+	if (!(*ret)->can_sign || (*ret)->expired || (*ret)->revoked)
+		return unusable(ring, *ret, fingerprint, err);
 	return BUS_OK;
 }
 
@@ -169,8 +188,8 @@ enum bus_code bus_keyring_sign(struct bus_keyring *ring, const char *key, const 
 	if (!e)
 		e = gpgme_op_sign(ring->ctx, in, out, GPGME_SIG_MODE_DETACH);
 	if (e) {
-		rc = gpg_fail(ring, "cannot sign (is gpg-agent installed and able to run?)", e,
-			      err);
+		rc = bus_keyring_fail(ring, "cannot sign (is gpg-agent installed and able to run?)",
+				      e, err);
 		goto out;
 	}
 	result = gpgme_op_sign_result(ring->ctx);
@@ -247,7 +266,7 @@ static bool is_weak(gpgme_subkey_t key)
 			       key->pubkey_algo == GPGME_PK_RSA_S ||
 			       key->pubkey_algo == GPGME_PK_DSA;
 
-	return by_length && key->length < RSA_BITS_MIN;
+	return by_length && key->length < BUS_RSA_BITS_MIN;
 }
 
 /* Looks at the key behind a good signature: is it strong, and whose is it? */
@@ -261,7 +280,7 @@ static enum bus_code check_key(struct bus_keyring *ring, const char *fpr, struct
 
 	e = gpgme_get_key(ring->ctx, fpr, &key, 0);
 	if (e)
-		return gpg_fail(ring, "cannot look up the signer's key", e, err);
+		return bus_keyring_fail(ring, "cannot look up the signer's key", e, err);
 	sub = find_subkey(key, fpr);
 	if (!sub || !key->subkeys->fpr)
 		rc = bus_fail(err, BUS_E_UNKNOWN_KEY, "sign: key %s is not in the trust store",
@@ -273,7 +292,7 @@ static enum bus_code check_key(struct bus_keyring *ring, const char *fpr, struct
 	else if (is_weak(sub) || is_weak(key->subkeys))
 		rc = bus_fail(err, BUS_E_WEAK_SIGNATURE,
 			      "sign: key %s or its primary key has less than %d bits", fpr,
-			      RSA_BITS_MIN);
+			      BUS_RSA_BITS_MIN);
 	if (!rc) {
 		copy_fpr(signer->primary, key->subkeys->fpr);
 		copy_fpr(signer->subkey, fpr);
@@ -342,7 +361,7 @@ enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, si
 		goto out;
 	}
 	if (e) {
-		rc = gpg_fail(ring, "cannot verify", e, err);
+		rc = bus_keyring_fail(ring, "cannot verify", e, err);
 		goto out;
 	}
 	result = gpgme_op_verify_result(ring->ctx);
@@ -359,142 +378,4 @@ out:
 	gpgme_data_release(text);
 	gpgme_data_release(sig);
 	return rc;
-}
-
-enum bus_code bus_keyring_import(struct bus_keyring *ring, const void *bytes, size_t len,
-				 int *ret_count, struct bus_err *err)
-{
-	gpgme_import_result_t result;
-	gpgme_data_t in = NULL;
-	enum bus_code rc = BUS_OK;
-	gpgme_error_t e;
-
-	e = gpgme_data_new_from_mem(&in, bytes, len, 0);
-	if (!e)
-		e = gpgme_op_import(ring->ctx, in);
-	if (gpgme_err_code(e) == GPG_ERR_NO_DATA) {
-		rc = bus_fail(err, BUS_E_DATA, "sign: no OpenPGP key in it");
-		goto out;
-	}
-	if (e) {
-		rc = gpg_fail(ring, "cannot import", e, err);
-		goto out;
-	}
-	result = gpgme_op_import_result(ring->ctx);
-	if (!result || !result->considered)
-		rc = bus_fail(err, BUS_E_DATA, "sign: no OpenPGP key in it");
-	else
-		*ret_count = result->considered;
-out:
-	gpgme_data_release(in);
-	return rc;
-}
-
-enum bus_code bus_keyring_each(struct bus_keyring *ring, const char *pattern,
-			       void (*each)(void *arg, const struct bus_key_info *key), void *arg,
-			       struct bus_err *err)
-{
-	gpgme_key_t key = NULL;
-	gpgme_error_t e;
-
-	e = gpgme_op_keylist_start(ring->ctx, pattern, 0);
-	while (!e && !(e = gpgme_op_keylist_next(ring->ctx, &key))) {
-		struct bus_key_info info = {
-			.fingerprint = key->fpr ? key->fpr : "",
-			.user_id = key->uids && key->uids->uid ? key->uids->uid : "",
-			.created = key->subkeys ? key->subkeys->timestamp : 0,
-			.expires = key->subkeys ? key->subkeys->expires : 0,
-			.expired = key->expired,
-			.revoked = key->revoked,
-		};
-
-		each(arg, &info);
-		gpgme_key_unref(key);
-	}
-	gpgme_op_keylist_end(ring->ctx);
-	return gpgme_err_code(e) == GPG_ERR_EOF ? BUS_OK : gpg_fail(ring, "cannot list", e, err);
-}
-
-/* A certification or its revocation, by this key, and genuine. */
-static bool made_by(const struct _gpgme_key_sig *sig, const char *fpr)
-{
-	const size_t len = strlen(fpr), n = sig->keyid ? strlen(sig->keyid) : 0;
-
-	return n && n <= len && strcmp(sig->keyid, fpr + len - n) == 0 && !sig->invalid &&
-	       gpgme_err_code(sig->status) == GPG_ERR_NO_ERROR;
-}
-
-/* The newest word counts: a revocation comes after what it revokes, and both are listed. */
-static bool uid_certified_by(gpgme_user_id_t uid, const char *by)
-{
-	const struct _gpgme_key_sig *newest = NULL, *sig;
-
-	for (sig = uid->signatures; sig; sig = sig->next)
-		if (made_by(sig, by) && (!newest || sig->timestamp > newest->timestamp ||
-					 (sig->timestamp == newest->timestamp && sig->revoked)))
-			newest = sig;
-	/* gpgme 1.18 does not set `expired` of a signature */
-	return newest && !newest->revoked &&
-	       (!newest->expires || newest->expires >= (long)time(NULL));
-}
-
-/* Is there a good certification by the key with this fingerprint? */
-static bool certified_by(gpgme_key_t key, const char *by)
-{
-	gpgme_user_id_t uid;
-
-	for (uid = key->uids; uid; uid = uid->next)
-		if (!uid->revoked && !uid->invalid && uid_certified_by(uid, by))
-			return true;
-	return false;
-}
-
-/*
- * A certification names its maker by the 64-bit key id only, so the maker must
- * be found in the ring under the full fingerprint, and be in good health.
- */
-static bool certifier_is_usable(struct bus_keyring *ring, const char *fpr)
-{
-	gpgme_key_t key = NULL;
-	bool usable;
-
-	if (gpgme_get_key(ring->ctx, fpr, &key, 0) != 0)
-		return false;
-	usable = !key->revoked && !key->expired && !key->disabled && !key->invalid && key->fpr &&
-		 strcmp(key->fpr, fpr) == 0;
-	gpgme_key_unref(key);
-	return usable;
-}
-
-static bool named_before(const char *const *by, size_t i)
-{
-	size_t k;
-
-	for (k = 0; k < i; k++)
-		if (strcmp(by[k], by[i]) == 0)
-			return true;
-	return false;
-}
-
-enum bus_code bus_keyring_certifications(struct bus_keyring *ring, const char *fingerprint,
-					 const char *const *by, size_t by_count, unsigned int *ret,
-					 struct bus_err *err)
-{
-	const gpgme_keylist_mode_t mode = gpgme_get_keylist_mode(ring->ctx);
-	gpgme_key_t key = NULL;
-	gpgme_error_t e;
-	unsigned int n = 0;
-	size_t i;
-
-	gpgme_set_keylist_mode(ring->ctx, mode | GPGME_KEYLIST_MODE_SIGS);
-	e = gpgme_get_key(ring->ctx, fingerprint, &key, 0);
-	gpgme_set_keylist_mode(ring->ctx, mode);
-	if (e)
-		return gpg_fail(ring, "cannot list certifications", e, err);
-	for (i = 0; i < by_count; i++)
-		n += strcmp(by[i], fingerprint) != 0 && !named_before(by, i) &&
-		     certified_by(key, by[i]) && certifier_is_usable(ring, by[i]);
-	gpgme_key_unref(key);
-	*ret = n;
-	return BUS_OK;
 }

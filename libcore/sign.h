@@ -16,7 +16,11 @@
  * trust.c to say, so GnuPG's own idea of trust plays no part).  No key is ever
  * looked up on the network.  One operation costs about 10 ms: a process.
  */
-enum { BUS_FPR_MAX = 64 }; /* hex digits of a fingerprint, version 4 to 6 */
+enum {
+	BUS_FPR_MAX = 64,	 /* hex digits of a fingerprint, version 4 to 6 */
+	BUS_RSA_BITS_MIN = 2048, /* also of DSA; less is not believed */
+	BUS_SUBKEYS_MAX = 64	 /* that are looked at when keys are listed, the primary included */
+};
 
 struct bus_signer {
 	char primary[BUS_FPR_MAX + 1]; /* fingerprint of the primary key */
@@ -35,6 +39,13 @@ const char *bus_keyring_engine(const struct bus_keyring *ring);
 
 /* Is there a secret key with this fingerprint that can sign?  BUS_E_CONFIG if not. */
 enum bus_code bus_keyring_has(struct bus_keyring *ring, const char *key, struct bus_err *err);
+
+/*
+ * Can this key or subkey sign without anybody's help?  Not if it has a passphrase, even
+ * where gpg-agent knows it for the moment, or is on a card.
+ */
+enum bus_code bus_keyring_is_open(struct bus_keyring *ring, const char *subkey, bool *ret,
+				  struct bus_err *err);
 
 /*
  * Signs bytes[0..len) with `key` (a fingerprint) and appends the binary
@@ -59,12 +70,31 @@ enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, si
 enum bus_code bus_keyring_import(struct bus_keyring *ring, const void *bytes, size_t len,
 				 int *ret_count, struct bus_err *err);
 
+/*
+ * Brings the keys that are in ring up to date from those of another: expiry,
+ * revocation, subkeys.  Adds no new key.
+ */
+enum bus_code bus_keyring_update(struct bus_keyring *ring, struct bus_keyring *from,
+				 struct bus_err *err);
+
+/* A key or subkey that is the part of one, as far as GnuPG knows. */
+struct bus_subkey_info {
+	const char *fingerprint;
+	long expires; /* seconds since 1970; 0: never */
+	bool expired, revoked, can_sign;
+	const char *algorithm; /* "RSA", "EdDSA" */
+	bool is_rsa, is_dsa;   /* where the length says how strong it is */
+	unsigned int bits;
+};
+
 /* One key of the ring, for listing. */
 struct bus_key_info {
 	const char *fingerprint; /* of the primary key */
 	const char *user_id;	 /* what the key claims; UTF-8, not verified */
 	long created, expires;	 /* seconds since 1970; expires 0: never */
 	bool expired, revoked;
+	const struct bus_subkey_info *part; /* the primary key first */
+	size_t part_count;
 };
 
 /* Calls each() for every key in the ring, or for those just named by `pattern`. */

@@ -82,7 +82,10 @@ static enum bus_code sign_text(struct bus_signing *signing, const struct bus_buf
 	return rc;
 }
 
-/* Signs a checkpoint at the batch's end, and stores it before anybody can see it. */
+/*
+ * Signs a checkpoint at the batch's end, and stores it before anybody can see it.  One
+ * that is there gets another signature.
+ */
 static enum bus_code sign_batch(struct bus_signed_batch *batch, struct bus_outbox *box,
 				struct bus_signing *signing, struct bus_err *err)
 {
@@ -112,12 +115,63 @@ static enum bus_code sign_batch(struct bus_signed_batch *batch, struct bus_outbo
 		rc = bus_buf_check(&note, "relay", err);
 	}
 	if (!rc)
-		rc = bus_outbox_checkpoint_save(box, &range, note.p, err);
-	if (!rc)
+		rc = batch->note ? bus_outbox_checkpoint_renew(box, range.size, note.p, err)
+				 : bus_outbox_checkpoint_save(box, &range, note.p, err);
+	if (!rc) {
+		free(batch->note);
 		batch->note = bus_buf_detach(&note);
+	}
 	bus_buf_finish(&text);
 	bus_buf_finish(&note);
 	bus_buf_finish(&signature);
+	return rc;
+}
+
+static enum bus_code is_out_of_date(const struct bus_proof *proof, struct bus_keyring *ring,
+				    bool *ret, struct bus_err *err)
+{
+	enum bus_code rc = BUS_OK;
+	struct bus_signer signer;
+	unsigned int i;
+
+	*ret = false;
+	for (i = 0; i < proof->signature_count; i++) {
+		rc = bus_keyring_verify(ring, proof->signed_text, proof->signed_len,
+					proof->signature[i].bytes, proof->signature[i].len, &signer,
+					err);
+		if (!rc)
+			break;
+		if (bus_code_info[rc].fate != BUS_FATE_PARK)
+			return rc;
+		*ret |= rc == BUS_E_EXPIRED_KEY || rc == BUS_E_REVOKED_KEY;
+	}
+	*ret &= rc != BUS_OK;
+	return BUS_OK;
+}
+
+/*
+ * The batch was signed by a relay before this one.  If its key has expired or was revoked
+ * since, nobody would believe what we send, so the checkpoint is signed again.  Of a key
+ * that is no longer here nothing is known, and its signature stays.
+ */
+static enum bus_code renew(struct bus_signed_batch *batch, struct bus_outbox *box,
+			   struct bus_signing *signing, struct bus_err *err)
+{
+	struct bus_proof *proof = malloc(sizeof(*proof));
+	struct bus_buf text = BUS_BUF_INIT(BUS_PROOF_MAX);
+	bool out_of_date = false;
+	enum bus_code rc;
+
+	if (!proof)
+		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	bus_signed_batch_proof(batch, batch->before.range.size, &text);
+	rc = bus_buf_check(&text, "relay", err);
+	if (!rc && bus_proof_parse(proof, text.p, text.len, err) == BUS_OK)
+		rc = is_out_of_date(proof, signing->ring, &out_of_date, err);
+	if (!rc && out_of_date)
+		rc = sign_batch(batch, box, signing, err);
+	bus_buf_finish(&text);
+	free(proof);
 	return rc;
 }
 
@@ -172,12 +226,12 @@ enum bus_code bus_signed_batch_load(struct bus_signed_batch **ret, struct bus_ou
 			*ret = NULL;
 		return rc;
 	}
-	if (!batch->note)
-		rc = sign_batch(batch, box, signing, err);
-	if (!rc)
-		batch->tree = bus_batch_new(&batch->before.range, batch->leaf, batch->count);
-	if (!rc && !batch->tree)
+	batch->tree = bus_batch_new(&batch->before.range, batch->leaf, batch->count);
+	if (!batch->tree)
 		rc = bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	else
+		rc = batch->note ? renew(batch, box, signing, err)
+				 : sign_batch(batch, box, signing, err);
 	if (rc)
 		bus_signed_batch_free(batch);
 	else

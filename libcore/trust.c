@@ -2,16 +2,27 @@
 
 #include "trust.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "confuse_file.h"
 #include "proof.h"
+#include "timestamp.h"
 #include "topic.h"
 
 struct texts {
 	char **v;
 	size_t n;
+};
+
+/* As with signatures (PROTOCOL section 5, step 4): so that revocation and expiry bite. */
+enum { CERTIFIED_MAX = 4, CERTIFIED_S = 600 };
+
+/* A key that carries enough certifications: GnuPG is a process for each of these. */
+struct certified {
+	char primary[BUS_FPR_MAX + 1];
+	int64_t until; /* on bus_time_mono(); 0: free */
 };
 
 struct log {
@@ -20,6 +31,8 @@ struct log {
 	struct texts certified_by;
 	unsigned int min_certifications;
 	struct texts types;
+	struct certified certified[CERTIFIED_MAX];
+	unsigned int next; /* the slot to be used next */
 };
 
 struct bus_trust {
@@ -216,10 +229,35 @@ static bool key_matches(const char *key, const struct bus_signer *signer)
 	return strlen(signer->subkey) == len - 1 && memcmp(key, signer->subkey, len - 1) == 0;
 }
 
-static enum bus_code signer_allowed(const struct log *log, struct bus_keyring *ring,
-				    const struct bus_signer *signer, struct bus_err *err)
+static enum bus_code count_certifications(struct log *log, struct bus_keyring *ring,
+					  const char *primary, bool *ret, struct bus_err *err)
 {
 	unsigned int n = 0;
+	enum bus_code rc;
+	size_t i;
+
+	for (i = 0; i < CERTIFIED_MAX; i++)
+		if (log->certified[i].until > bus_time_mono() &&
+		    strcmp(log->certified[i].primary, primary) == 0) {
+			*ret = true;
+			return BUS_OK;
+		}
+	rc = bus_keyring_certifications(ring, primary, (const char *const *)log->certified_by.v,
+					log->certified_by.n, &n, err);
+	*ret = !rc && n >= log->min_certifications;
+	if (*ret) {
+		i = log->next++ % CERTIFIED_MAX;
+		snprintf(log->certified[i].primary, sizeof(log->certified[i].primary), "%s",
+			 primary);
+		log->certified[i].until = bus_time_mono() + CERTIFIED_S * 1000000LL;
+	}
+	return rc;
+}
+
+static enum bus_code signer_allowed(struct log *log, struct bus_keyring *ring,
+				    const struct bus_signer *signer, struct bus_err *err)
+{
+	bool enough = false;
 	enum bus_code rc;
 	size_t i;
 
@@ -227,24 +265,28 @@ static enum bus_code signer_allowed(const struct log *log, struct bus_keyring *r
 		if (key_matches(log->keys.v[i], signer))
 			return BUS_OK;
 	if (log->certified_by.n) {
-		rc = bus_keyring_certifications(ring, signer->primary,
-						(const char *const *)log->certified_by.v,
-						log->certified_by.n, &n, err);
-		if (rc)
+		rc = count_certifications(log, ring, signer->primary, &enough, err);
+		if (rc || enough)
 			return rc;
-		if (n >= log->min_certifications)
-			return BUS_OK;
 	}
 	return bus_fail(err, BUS_E_UNTRUSTED_SIGNER, "trust: key %s may not sign for log %s",
 			signer->primary, log->name);
 }
 
-enum bus_code bus_trust_allows(const struct bus_trust *trust, struct bus_keyring *ring,
+void bus_trust_forget(struct bus_trust *trust)
+{
+	size_t i;
+
+	for (i = 0; i < trust->log_count; i++)
+		memset(trust->log[i].certified, 0, sizeof(trust->log[i].certified));
+}
+
+enum bus_code bus_trust_allows(struct bus_trust *trust, struct bus_keyring *ring,
 			       const char *origin, const struct bus_signer *signer,
 			       const char *type, struct bus_err *err)
 {
 	const size_t name_len = bus_origin_name_len(origin);
-	const struct log *log = NULL;
+	struct log *log = NULL;
 	enum bus_code rc;
 	size_t i;
 
@@ -263,6 +305,25 @@ enum bus_code bus_trust_allows(const struct bus_trust *trust, struct bus_keyring
 			return BUS_OK;
 	return bus_fail(err, BUS_E_UNTRUSTED_SIGNER, "trust: log %s may not carry type %s",
 			log->name, type);
+}
+
+void bus_trust_each(const struct bus_trust *trust,
+		    void (*each)(void *arg, const struct bus_trust_log *log), void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < trust->log_count; i++) {
+		const struct log *log = &trust->log[i];
+
+		each(arg, &(struct bus_trust_log){
+				  .name = log->name,
+				  .keys = (const char *const *)log->keys.v,
+				  .key_count = log->keys.n,
+				  .certified_by = (const char *const *)log->certified_by.v,
+				  .certifier_count = log->certified_by.n,
+				  .min_certifications = log->min_certifications,
+			  });
+	}
 }
 
 void bus_trust_logs(const struct bus_trust *trust, void (*each)(void *arg, const char *log),
