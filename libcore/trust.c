@@ -229,8 +229,8 @@ static bool key_matches(const char *key, const struct bus_signer *signer)
 	return strlen(signer->subkey) == len - 1 && memcmp(key, signer->subkey, len - 1) == 0;
 }
 
-static enum bus_code count_certifications(struct log *log, struct bus_keyring *ring,
-					  const char *primary, bool *ret, struct bus_err *err)
+static enum bus_code is_certified(struct log *log, struct bus_keyring *ring, const char *primary,
+				  bool *ret, struct bus_err *err)
 {
 	unsigned int n = 0;
 	enum bus_code rc;
@@ -265,7 +265,7 @@ static enum bus_code signer_allowed(struct log *log, struct bus_keyring *ring,
 		if (key_matches(log->keys.v[i], signer))
 			return BUS_OK;
 	if (log->certified_by.n) {
-		rc = count_certifications(log, ring, signer->primary, &enough, err);
+		rc = is_certified(log, ring, signer->primary, &enough, err);
 		if (rc || enough)
 			return rc;
 	}
