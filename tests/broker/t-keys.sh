@@ -102,7 +102,7 @@ consume_said() {
 # check_finds CHECK: debmsg keys check has a warning or an error of that name.
 check_finds() {
 	expect_status 1 debmsg keys check --json >"$work/findings"
-	jq -e --arg check "$1" 'select(.check == $check and (.level == "warning" or .level == "error") and .remedy != "")' \
+	jq -es --arg check "$1" 'any(.check == $check and (.level == "warning" or .level == "error") and .remedy != "")' \
 		"$work/findings" >/dev/null || fail "keys check does not find $1: $(cat "$work/findings")"
 }
 
