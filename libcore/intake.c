@@ -62,10 +62,18 @@ void bus_intake_tell(struct bus_intake *in, const struct bus_say *say)
 	in->say = say;
 }
 
+static bool look(struct bus_intake *in, bool at_once)
+{
+	const bool news = bus_trust_watch_look(in->watch, at_once, in->say);
+
+	if (news)
+		memset(in->cache, 0, sizeof(in->cache));
+	return news;
+}
+
 bool bus_intake_look(struct bus_intake *in)
 {
-	if (bus_trust_watch_look(in->watch, in->say))
-		memset(in->cache, 0, sizeof(in->cache));
+	look(in, false);
 	return !bus_trust_watch_stale(in->watch);
 }
 
@@ -112,8 +120,8 @@ static enum bus_code verify_one(struct bus_intake *in, const struct bus_signatur
 	}
 	in->verified.asked++;
 	in->verified.us -= bus_time_mono();
-	rc = bus_keyring_verify(bus_trust_watch_ring(in->watch), in->proof.signed_text, in->proof.signed_len, sig->bytes,
-				sig->len, ret, err);
+	rc = bus_keyring_verify(bus_trust_watch_ring(in->watch), in->proof.signed_text,
+				in->proof.signed_len, sig->bytes, sig->len, ret, err);
 	in->verified.us += bus_time_mono();
 	if (rc)
 		return rc;
@@ -195,16 +203,15 @@ static enum bus_code check_route(const struct bus_message *m, const struct bus_e
 	return bus_fail(err, BUS_E_MISROUTED, "intake: %s matches no binding of this queue", key);
 }
 
-enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *m,
-			       const struct bus_bindings *bindings, struct bus_belief *ret,
-			       struct bus_err *err)
+static enum bus_code check(struct bus_intake *in, const struct bus_message *m,
+			   const struct bus_bindings *bindings, struct bus_belief *ret,
+			   struct bus_err *err)
 {
 	struct bus_event *ev = NULL;
 	struct bus_signer signer;
 	struct bus_hash leaf;
 	enum bus_code rc;
 
-	bus_intake_look(in);
 	rc = check_size(in, m, err); /* 1 */
 	if (rc)
 		goto out;
@@ -234,5 +241,26 @@ enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *
 	ev = NULL;
 out:
 	bus_event_free(ev);
+	return rc;
+}
+
+/* Would another trust.conf, or other keys, make a difference? */
+static bool is_about_keys(enum bus_code rc)
+{
+	return rc == BUS_E_UNKNOWN_KEY || rc == BUS_E_EXPIRED_KEY || rc == BUS_E_REVOKED_KEY ||
+	       rc == BUS_E_UNTRUSTED_SIGNER;
+}
+
+enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *m,
+			       const struct bus_bindings *bindings, struct bus_belief *ret,
+			       struct bus_err *err)
+{
+	enum bus_code rc;
+
+	look(in, false);
+	rc = check(in, m, bindings, ret, err);
+	/* a new key may have been trusted a moment ago: what it signed must not be rejected */
+	if (is_about_keys(rc) && look(in, true))
+		rc = check(in, m, bindings, ret, err);
 	return rc;
 }

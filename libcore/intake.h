@@ -15,7 +15,7 @@
 /*
  * The one place that decides whether a message is believed: PROTOCOL section 5,
  * steps 1 to 7, in that order, in one function that can be checked by eye
- * (bus_intake_check).  Bytes are verified as received, before they are parsed
+ * (check() in intake.c).  Bytes are verified as received, before they are parsed
  * as an event.
  */
 struct bus_intake;

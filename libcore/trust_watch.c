@@ -156,12 +156,12 @@ static bool load_again(struct bus_trust_watch *w, bool news, const struct bus_sa
 	return false;
 }
 
-bool bus_trust_watch_look(struct bus_trust_watch *w, const struct bus_say *say)
+bool bus_trust_watch_look(struct bus_trust_watch *w, bool at_once, const struct bus_say *say)
 {
 	const int64_t now_us = bus_time_mono();
 	bool news;
 
-	if (now_us - w->looked_us < look_every_us)
+	if (!at_once && now_us - w->looked_us < look_every_us)
 		return false;
 	w->looked_us = now_us;
 	news = is_news(&w->file, w->path);

@@ -28,9 +28,10 @@ void bus_trust_watch_close(struct bus_trust_watch *w);
 
 /*
  * True: the file or a key is not what it was; forget what was concluded from them.
- * What the next two returned before is gone then.  say may be NULL.
+ * What the next two returned before is gone then.  at_once: even if it was asked less than
+ * two seconds ago.  say may be NULL.
  */
-bool bus_trust_watch_look(struct bus_trust_watch *w, const struct bus_say *say);
+bool bus_trust_watch_look(struct bus_trust_watch *w, bool at_once, const struct bus_say *say);
 
 struct bus_trust *bus_trust_watch_trust(const struct bus_trust_watch *w);
 struct bus_keyring *bus_trust_watch_ring(const struct bus_trust_watch *w);
