@@ -55,11 +55,11 @@ found error topology-binding 'debmsg -> debmsg.log (#)'
 
 ### An alarm
 
-"$RABBITMQCTL" -q set_disk_free_limit 1000TB
+"$RABBITMQCTL" -q set_disk_free_limit 1000000000000000
 await 60 say nodes 'any(.disk_free_alarm)'
 diagnose 1
 found error broker-alarm 'short of disk'
-"$RABBITMQCTL" -q set_disk_free_limit 100MB
+"$RABBITMQCTL" -q set_disk_free_limit 100000000
 
 ### No broker
 
