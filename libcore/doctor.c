@@ -42,7 +42,6 @@ static const struct field {
 	{ "host", NEED_NOTHING, bus_doctor_host },
 	{ "outbox", NEED_NOTHING, bus_doctor_outbox },
 	{ "keys", NEED_NOTHING, bus_doctor_keys },
-	{ "signing", NEED_NOTHING, bus_doctor_signing },
 	/* These two say whether the others have whom to ask. */
 	{ "broker", NEED_NOTHING, bus_doctor_broker },
 	{ "bus", NEED_NOTHING, bus_doctor_bus },

@@ -13,7 +13,7 @@
  *   doctor_clock.c     the clock against broker, history and outboxes
  *   doctor_versions.c  libraries, GnuPG and RabbitMQ
  *   doctor_outbox.c    what waits, and whether a relay runs
- *   doctor_keys.c      the signing key, the trust file and its keys
+ *   doctor_keys.c      what debmsg keys check says (key_check.h)
  *   doctor_broker.c    each url, each user, certificates
  *   doctor_bus.c       the management API, nodes, alarms, unroutable messages
  *   doctor_topology.c  exchanges, queues, bindings, policies, retention
@@ -58,7 +58,6 @@ void bus_doctor_history_clock(struct bus_doctor *d);
 void bus_doctor_versions(struct bus_doctor *d);
 void bus_doctor_outbox(struct bus_doctor *d);
 void bus_doctor_keys(struct bus_doctor *d);
-void bus_doctor_signing(struct bus_doctor *d);
 void bus_doctor_broker(struct bus_doctor *d);
 void bus_doctor_bus(struct bus_doctor *d);
 void bus_doctor_topology(struct bus_doctor *d);

@@ -65,7 +65,7 @@ fingerprint=$(cat "$keys/fingerprint")
 gpg_signing --quick-set-expire "$fingerprint" 7d
 gpg_signing --export "$fingerprint" | debmsg keys import - >/dev/null 2>&1
 diagnose 1
-found warning key-expired "7 days"
+found warning key-expired "$fingerprint"
 # Has a passphrase: gpg-agent would ask for it, and nobody is there.
 cp -r "$work/keys/gnupg" "$work/keys/gnupg.good"
 echo passphrase >"$work/passphrase"
@@ -76,16 +76,14 @@ stop_agents "$work/keys"
 sed -i "s/$fingerprint/$locked/" "$DEBMSG_CONF"
 diagnose 1
 found error signing-key "$locked"
-found warning signing-trust 'dak'
 sed -i "s/$locked/$fingerprint/" "$DEBMSG_CONF"
 # Is revoked.
 sed 's/^:---/---/' "$work/keys/gnupg/openpgp-revocs.d/$fingerprint.rev" >"$work/revocation"
 gpg_signing --import "$work/revocation"
 gpg_signing --export "$fingerprint" | debmsg keys import - >/dev/null 2>&1
 diagnose 1
-found warning key-revoked "$fingerprint"
-found error trust-log 'demo.example/dak'
-found error signing-key "$fingerprint"
+found error key-revoked "$fingerprint: log demo.example/dak"
+lost ok signing-key
 rm -r "$work/keys/gnupg" "$work/keys/trusted"
 mv "$work/keys/gnupg.good" "$work/keys/gnupg"
 mkdir -m 700 "$work/keys/trusted"
