@@ -104,7 +104,10 @@ static void check_secret(struct bus_doctor *d, const char *path)
 
 	if (!path)
 		return;
-	if (stat(path, &st) != 0) {
+	if (stat(path, &st) != 0 && errno == EACCES) {
+		bus_doctor_remedy(d, "let the user of the relay enter the directories above it");
+		bus_doctor_find(d, BUS_LEVEL_ERROR, check, path, "%s", strerror(EACCES));
+	} else if (stat(path, &st) != 0) {
 		bus_doctor_remedy(d, "debmsg-broker add ROLE NAME %s on the broker's host makes it",
 				  path);
 		bus_doctor_find(d, BUS_LEVEL_ERROR, check, path, "%s", strerror(errno));

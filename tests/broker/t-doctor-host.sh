@@ -121,7 +121,7 @@ if [ "$(id -u)" -eq 0 ] && mkdir "$work/full" &&
 	found error secret-file 'consumer.password'
 	[ -z "$(find "$work/state" "$work/keys" ! -user $user)" ] ||
 		fail "doctor left files of root's: $(find "$work/state" "$work/keys" ! -user $user)"
-	found ok signing-key "$fingerprint"
+	lost error signing-key
 	chown -R root: "$work/state" "$work/keys"
 else
 	note "not root, or no mount: no full disk, and no other user"
