@@ -19,6 +19,7 @@ go_on() {
 cleanup_hangs() {
 	status=$?
 	go_on
+	set +e
 	(exit "$status")
 	cleanup
 }

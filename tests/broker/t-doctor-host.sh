@@ -19,6 +19,7 @@ cleanup_host() {
 	status=$?
 	[ ! -d "$work/full" ] || umount "$work/full" 2>/dev/null || :
 	[ ! -d "$work/keys" ] || stop_agents "$work/keys"
+	set +e
 	(exit "$status")
 	cleanup
 }
