@@ -107,7 +107,7 @@ def main(url, directory):
         # The page shows the payload as one long line, to be scrolled.
         driver.execute_script(
             "for (const e of document.querySelectorAll('pre')) e.style.whiteSpace = 'pre-wrap';"
-            "for (const e of document.querySelectorAll('pre, td, th')) e.style.wordBreak = 'break-all'")
+            "for (const e of document.querySelectorAll('pre, td')) e.style.wordBreak = 'break-all'")
         camera.picture("message", section)
     finally:
         driver.quit()
