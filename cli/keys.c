@@ -174,18 +174,26 @@ static void update_signing(struct keys *k, const char *homedir)
 	bus_keyring_close(ring);
 }
 
+/*
+ * GnuPG writes even to list, where its files are not there yet, and its agent leaves
+ * sockets behind.
+ */
+static enum bus_code check_owner(const char *homedir, bool importing, struct bus_err *err)
+{
+	if (is_ours(homedir) || (!importing && access(homedir, W_OK) != 0))
+		return BUS_OK; /* or GnuPG says what is wrong */
+	return bus_fail(err, BUS_E_CONFIG,
+			"the keys in %s belong to another user, who could not read what you write "
+			"there; run this as that user: runuser -u debmsg -- debmsg keys ...",
+			homedir);
+}
+
 static enum bus_code make_store(const char *homedir, struct bus_err *err)
 {
 	if (mkdir(homedir, 0700) != 0 && errno != EEXIST)
 		return bus_fail(err, BUS_E_CONFIG, "cannot make the trust store %s: %s", homedir,
 				strerror(errno));
-	if (is_ours(homedir))
-		return BUS_OK;
-	return bus_fail(err, BUS_E_CONFIG,
-			"the trust store %s belongs to another user, who could not read what you "
-			"write into it; run this as that user: runuser -u debmsg -- debmsg keys "
-			"import",
-			homedir);
+	return BUS_OK;
 }
 
 static enum bus_code run_keys(struct keys *k, char **files, struct bus_err *err)
@@ -198,6 +206,8 @@ static enum bus_code run_keys(struct keys *k, char **files, struct bus_err *err)
 		rc = bus_trust_load(&k->trust, conf->trust_file, err);
 	if (!rc && files)
 		rc = make_store(bus_trust_homedir(k->trust), err);
+	if (!rc)
+		rc = check_owner(bus_trust_homedir(k->trust), files, err);
 	if (!rc)
 		rc = bus_keyring_open(&k->ring, bus_trust_homedir(k->trust), err);
 	if (!rc)
@@ -228,6 +238,20 @@ static void print_finding(void *arg, const struct bus_finding *f)
 		cli_print_finding(f, check->colours);
 }
 
+/* What is wrong with the files themselves is a finding. */
+static enum bus_code check_owners(const struct bus_conf *conf, struct bus_err *err)
+{
+	struct bus_trust *trust = NULL;
+	enum bus_code rc = BUS_OK;
+
+	if (conf->signing_homedir)
+		rc = check_owner(conf->signing_homedir, false, err);
+	if (!rc && !bus_trust_load(&trust, conf->trust_file, NULL))
+		rc = check_owner(bus_trust_homedir(trust), false, err);
+	bus_trust_free(trust);
+	return rc;
+}
+
 static int run_check(bool json)
 {
 	struct check check = { .json = json, .colours = cli_colours(STDOUT_FILENO) };
@@ -236,6 +260,8 @@ static int run_check(bool json)
 	enum bus_code rc;
 
 	rc = cli_conf(&conf, &err);
+	if (!rc)
+		rc = check_owners(conf, &err);
 	if (!rc)
 		rc = bus_key_check(conf, print_finding, &check, &err);
 	bus_conf_free(conf);

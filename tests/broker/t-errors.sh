@@ -242,6 +242,12 @@ says 78 "$expired.*expired" debmsg -c "$work/other.conf" relay --once
 conf "$only_wiki; s,$keys/gnupg,$work/nothing,"
 says 78 "$work/nothing" debmsg -c "$work/other.conf" relay --once
 stop_agents "$expiring"
+if [ "$(id -u)" -eq 0 ]; then # who may write into others' directories
+	install -d -m 700 -o nobody "$work/theirs"
+	conf "s,$keys/gnupg,$work/theirs,"
+	says 78 "$work/theirs belong to another user.*runuser" debmsg -c "$work/other.conf" keys check
+	[ -z "$(ls -A "$work/theirs")" ] || complain "something was written there"
+fi
 mended
 
 note "a full disk under the outbox"
