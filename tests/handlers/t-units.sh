@@ -44,7 +44,7 @@ for instance in "$work"/debmsg-*@test.* "$work"/debmsg-*[!@].service; do
 done
 
 note "systemd-analyze security: exposure 2.0 or less"
-for name in relay dak planet wiki consume@; do
+for name in relay dak planet wiki consume@ keys; do
 	systemd-analyze security --offline=true --no-pager --threshold=20 \
 		"$builddir/systemd/debmsg-$name.service" >"$work/said" 2>&1 ||
 		fail "debmsg-$name.service: $(tail -n 1 "$work/said")"
@@ -63,7 +63,7 @@ done
 note "what units write to is there, and whom they run as"
 for unit in "$builddir"/systemd/*.service; do
 	# shellcheck disable=SC2013 # words
-	for path in $(sed -n 's/^ReadWritePaths=//p' "$unit"); do
+	for path in $(sed -n "s/^ReadWritePaths=-\{0,1\}//p" "$unit"); do
 		grep -q "^d $path " "$srcdir"/systemd/tmpfiles.d/*.conf || fail "$unit: $path is in no tmpfiles.d"
 	done
 	user=$(sed -n 's/^User=//p' "$unit")
