@@ -139,6 +139,8 @@ api_of() {
 # in their order.  The first line of a block says where: "# on bus2, bus3".  Only
 # what belongs to an installed system stands elsewhere here: its files are in the
 # host's directory, and systemctl, scp and rabbitmqctl are those of tests/cluster/bin.
+#
+# run_page TITLE [HOST]: with HOST, there instead of where the page says.
 run_page() {
 	note "doc/cluster.md: $1"
 	rm -f "$work"/block.*
@@ -152,7 +154,7 @@ run_page() {
 	for block in "$work"/block.*; do
 		hosts=$(sed -n '1s/^# on //p' "$block" | tr -d ,)
 		[ -n "$hosts" ] || fail "doc/cluster.md: a block under \"$1\" does not begin with \"# on HOST\""
-		for host in $hosts; do
+		for host in ${2:-$hosts}; do
 			run_block "$block" "$host"
 		done
 	done

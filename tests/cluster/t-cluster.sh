@@ -118,6 +118,7 @@ fault_partition() {
 	for name in $nodes; do
 		[ "$name" = "$1" ] || unite "$1" "$name"
 	done
+	await 120 cluster_is_whole || run_page "A node does not come back after a partition" "$1"
 }
 
 # From everybody, without a word: the relay must notice by itself, and leave it.
