@@ -6,11 +6,13 @@ exchange.png, queues.png, stream.png and message.png.  Each picture is taken
 when what it is about is on the page; if that does not come, the program fails.
 """
 
+import base64
 import os
 import sys
 import urllib.parse
 
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -40,7 +42,10 @@ class Camera:
         self.directory = directory
 
     def wait(self, condition, what):
-        WebDriverWait(self.driver, DEADLINE).until(condition, what + ": not on the page")
+        # The page makes parts of itself anew every five seconds.
+        WebDriverWait(self.driver, DEADLINE, ignored_exceptions=[
+            NoSuchElementException, StaleElementReferenceException,
+        ]).until(condition, what + ": not on the page")
 
     def wait_for(self, *texts):
         def there(driver):
@@ -60,24 +65,66 @@ class Camera:
         self.driver.get(f"{self.base}/#/{page}")
 
     def section(self, title):
-        """Opens a section of the page, if it is closed."""
-        for heading in self.driver.find_elements(By.CSS_SELECTOR, "div.section, div.section-hidden"):
-            title_of = heading.find_element(By.TAG_NAME, "h2")
-            if title_of.text.startswith(title):
-                if "section-hidden" in heading.get_attribute("class"):
-                    title_of.click()
-                return heading
-        raise SystemExit(f"shoot.py: there is no section {title}")
+        """Opens a section of the page, which is closed at first."""
+        path = f"//div[h2[contains(., '{title}')]]"
+        def opened(driver):
+            section = driver.find_element(By.XPATH, path)
+            if "section-visible" in section.get_attribute("class"):
+                return True
+            section.find_element(By.TAG_NAME, "h2").click()
+            return False
+        self.wait(opened, f"the section {title}")
+        return self.driver.find_element(By.XPATH, path)
 
-    def picture(self, name, element=None):
-        """The element, or all that the page is about."""
-        element = element or self.driver.find_element(By.ID, "main")
-        end = self.driver.execute_script(
-            "return Math.ceil(arguments[0].getBoundingClientRect().bottom + window.scrollY)", element)
-        self.driver.set_window_size(WIDTH, end + 200)
-        # The new size is there when the page says so.
-        self.wait(lambda d: d.execute_script("return window.innerHeight") >= end, "the window")
-        element.screenshot(os.path.join(self.directory, name + ".png"))
+    def picture(self, name, first=None, last=None):
+        """The page from its top, or from an element, down to the end of another."""
+        def edge(side, element):
+            return self.driver.execute_script(
+                f"return arguments[0].getBoundingClientRect().{side} + window.scrollY", element)
+        main = self.driver.find_element(By.ID, "main")
+        top = max(0, edge("top", first) - 12) if first else 0
+        bottom = edge("bottom", last or main) + 12
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {
+            "captureBeyondViewport": True,
+            "clip": {"x": 0, "y": top, "width": WIDTH, "height": bottom - top, "scale": 1},
+        })
+        with open(os.path.join(self.directory, name + ".png"), "wb") as file:
+            file.write(base64.b64decode(shot["data"]))
+
+
+def exchange(camera):
+    camera.open("exchanges/debmsg/debmsg")
+    camera.wait_for("Publish (In)")
+    bindings = camera.section("Bindings")
+    camera.wait_for("consumer.lintian", "org.debian.*.dak.upload.accept.#", "debmsg.log")
+    camera.picture("exchange", last=bindings.find_element(By.TAG_NAME, "table"))
+
+
+def queues(camera):
+    camera.open("queues")
+    camera.wait_for("consumer.dashboard", "debmsg.log", "debmsg.parked", "stream")
+    camera.picture("queues")
+
+
+def stream(camera):
+    camera.open("queues/debmsg/debmsg.log")
+    camera.wait_for("Publish", "Effective policy definition", "max-age")
+    camera.picture("stream", last=camera.driver.find_element(By.CSS_SELECTOR, "div.section-visible"))
+
+
+def message(camera):
+    """A stream has no "Get messages": this is of a consumer's queue."""
+    camera.open("queues/debmsg/consumer.lintian")
+    camera.wait_for("Get messages")
+    opened = camera.section("Get messages")
+    opened.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
+    camera.wait_for("tlog-proof", "specversion")
+    # The page shows the payload as one long line, to be scrolled, and breaks names in two.
+    camera.driver.execute_script(
+        "for (const e of document.querySelectorAll('pre')) { e.style.whiteSpace = 'pre-wrap' }"
+        "for (const e of document.querySelectorAll('pre, td')) { e.style.wordBreak = 'break-all' }"
+        "for (const e of document.querySelectorAll('th')) { e.style.whiteSpace = 'nowrap' }")
+    camera.picture("message", first=opened, last=opened)
 
 
 def main(url, directory):
@@ -86,29 +133,8 @@ def main(url, directory):
         driver.set_window_size(WIDTH, 1400)
         camera = Camera(driver, url, directory)
         camera.enter()
-        camera.open("exchanges/debmsg/debmsg")
-        camera.wait_for("Bindings")
-        camera.section("Bindings")
-        camera.wait_for("debmsg.log", "consumer.dashboard")
-        camera.picture("exchange")
-        camera.open("queues")
-        camera.wait_for("consumer.lintian", "debmsg.log", "debmsg.parked")
-        camera.picture("queues")
-        camera.open("queues/debmsg/debmsg.log")
-        camera.wait_for("debmsg.log", "history", "stream")
-        camera.picture("stream")
-        camera.open("queues/debmsg/consumer.dashboard")
-        camera.wait_for("consumer.dashboard", "Get messages")
-        section = camera.section("Get messages")
-        camera.wait(lambda d: section.find_element(By.CSS_SELECTOR, "input[type=submit]").is_displayed(),
-                    "the button")
-        section.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
-        camera.wait_for("specversion")
-        # The page shows the payload as one long line, to be scrolled.
-        driver.execute_script(
-            "for (const e of document.querySelectorAll('pre')) e.style.whiteSpace = 'pre-wrap';"
-            "for (const e of document.querySelectorAll('pre, td')) e.style.wordBreak = 'break-all'")
-        camera.picture("message", section)
+        for shoot in (exchange, queues, stream, message):
+            shoot(camera)
     finally:
         driver.quit()
 
