@@ -57,7 +57,7 @@ expect() {
 	"$@" >"$work/out" 2>&1 || got=$?
 	[ "$got" -eq "$wanted" ] || fail "exit status $got, not $wanted: $*: $(cat "$work/out")"
 }
-for name in debmsg guest public 'da.k' 'dak|wiki' Dak '' -x 'a b' "$(printf 'a\nb')"; do
+for name in debmsg amq guest public 'da.k' 'dak|wiki' Dak '' -x 'a b' "$(printf 'a\nb')"; do
 	expect 64 "$broker" definitions consumer "$name" "$work/dak.password"
 done
 expect 64 "$broker" definitions owner dak "$work/dak.password"
@@ -67,3 +67,26 @@ expect 78 "$broker" definitions consumer qa "$work/empty"
 expect 78 "$broker" definitions consumer qa "$work/no/such/directory"
 expect 69 env RABBITMQCTL="$work/none" "$broker" load
 expect 0 "$broker" --help
+
+# A rabbitmqctl that reaches a node: what becomes of the names that come from there?
+cat >"$work/rabbitmqctl" <<'EOF'
+#!/bin/sh
+case $2 in
+list_users) [ ! -e "${0%/*}/stopped" ] && echo '[{"user": "qa", "tags": ["debmsg-consumer"]}]' ;;
+list_queues) printf '%s' '[{"name": "qa.one", "messages": 3}, {"name": "qa.\u001b'"'"'; id\n", "messages": 4},
+	{"name": "qa-b.two", "messages": 5}]' ;;
+esac
+EOF
+chmod +x "$work/rabbitmqctl"
+export RABBITMQCTL="$work/rabbitmqctl"
+cp "$work/dak.password" "$work/qa.password"
+expect 0 "$broker" --vhost / remove qa "$work/qa.password"
+[ ! -e "$work/qa.password" ] || fail "the password of who was removed is still there"
+[ "$(cat "$work/out")" = "debmsg-broker: queue qa.one stays, with 3 messages; to remove it: rabbitmqctl delete_queue -p / qa.one
+debmsg-broker: queue qa.?'; id? stays, with 4 messages; its name is unusual: remove it in the management UI" ] ||
+	fail "remove: $(cat "$work/out")"
+: >"$work/stopped"
+for command in load list 'remove qa' "add consumer qa $work/dak.password"; do
+	# shellcheck disable=SC2086 # these are words
+	expect 69 "$broker" $command
+done
