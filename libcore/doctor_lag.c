@@ -180,7 +180,7 @@ static void check_queue(struct bus_doctor *d, const struct history *h, const jso
 	const char *name = bus_member_text(queue, "name");
 	int64_t read_us;
 
-	if (strncmp(name, "debmsg.", 7) == 0 || !waiting)
+	if (strncmp(name, "debmsg.", 7) == 0 || strncmp(name, "public.", 7) == 0 || !waiting)
 		return;
 	read_us = strchr(name, '/') ? 0 : read_up_to(d, name);
 	if (read_us && h->window_s)

@@ -14,6 +14,12 @@
  */
 enum { STUCK_S = 600, SAMPLE_S = 5, FULL_PERCENT = 80 };
 
+/* Anybody may make these, and leave them: the policy public bounds them, and they expire. */
+static bool is_public(const char *name)
+{
+	return strncmp(name, "public.", 7) == 0;
+}
+
 /* -- is somebody there, and does he work -- */
 
 /* The lowest of the samples of a queue's length in the time; -1: there are none that old. */
@@ -112,7 +118,7 @@ static void check_policy(struct bus_doctor *d, const json_t *queue, const char *
 				  "broker-config are for; see also topology-policy");
 		bus_doctor_find(d, BUS_LEVEL_WARNING, "queue-policy", name,
 				"no policy limits it: it may fill the broker's disk");
-	} else if (*overflow && strcmp(overflow, "drop-head") != 0) {
+	} else if (!is_public(name) && *overflow && strcmp(overflow, "drop-head") != 0) {
 		bus_doctor_remedy(d, "have its owner delete it and make it without x-overflow");
 		bus_doctor_find(d, BUS_LEVEL_WARNING, "queue-policy", name,
 				"x-overflow is %s: when it is full, publishers are refused",
@@ -200,11 +206,14 @@ static void check_queue(struct bus_doctor *d, const json_t *queue)
 	/* the history keeps itself within its limits, that is what they are for */
 	if (strcmp(name, bus_stream) == 0)
 		return;
-	check_full(d, queue, name, "max-length", "messages", "messages");
-	check_full(d, queue, name, "max-length-bytes", "message_bytes", "bytes");
+	if (!is_public(name)) {
+		check_full(d, queue, name, "max-length", "messages", "messages");
+		check_full(d, queue, name, "max-length-bytes", "message_bytes", "bytes");
+	}
 	if (strncmp(name, "debmsg.", 7) == 0)
 		return;
-	check_consumer(d, queue, name);
+	if (!is_public(name))
+		check_consumer(d, queue, name);
 	check_policy(d, queue, name);
 }
 

@@ -22,8 +22,15 @@ files() {
 		-exec sha256sum {} + | sort -k 2
 }
 
-### All is well
+### All is well, whatever the public leaves behind
 
+api "queues/$vhost/public.left" -X PUT --json '{"durable": true, "arguments": {"x-overflow": "reject-publish"}}'
+api "exchanges/$vhost/amq.default/publish" --json \
+	'{"properties": {}, "routing_key": "public.left", "payload": "x", "payload_encoding": "string"}' >/dev/null
+left() {
+	api "queues/$vhost/public.left" | jq -e '.messages == 1 and (.effective_policy_definition | length > 0)' >/dev/null
+}
+await 60 left || fail "nothing is known of the public queue"
 await 60 holds debmsg.log '.["max-age"] == "1Y"' || fail "nothing is known of the history"
 before=$(files)
 diagnose 0
