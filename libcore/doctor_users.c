@@ -96,8 +96,9 @@ static const json_t *of_user(const struct users *u, const json_t *list, const ch
 	return NULL;
 }
 
-/* Which of them differs from its role; NULL: none. */
-static const char *differs(const struct users *u, const json_t *role, const char *name)
+/* Which of them differs from its role, for this exchange of topics; NULL: none. */
+static const char *differs(const struct users *u, const json_t *role, const char *name,
+			   const char *exchange)
 {
 	static const struct {
 		const char *ours, *theirs;
@@ -108,7 +109,7 @@ static const char *differs(const struct users *u, const json_t *role, const char
 		      { "topic_write", "write", true },
 		      { "topic_read", "read", true } };
 	const json_t *plain = of_user(u, u->permissions, name, NULL);
-	const json_t *topic = of_user(u, u->topics, name, bus_exchange);
+	const json_t *topic = of_user(u, u->topics, name, exchange);
 	struct bus_buf want = BUS_BUF_INIT(8192);
 	const char *found = NULL;
 	size_t i;
@@ -153,7 +154,9 @@ static void check_user(const struct users *u, const json_t *user)
 		return;
 	}
 	role = json_object_get(u->roles, name_of_role);
-	what = role ? differs(u, role, name) : NULL;
+	what = role ? differs(u, role, name, bus_exchange) : NULL;
+	if (role && !what) /* without a right on topics there, all topics may be written */
+		what = differs(u, role, name, bus_keep_exchange);
 	tag = role ? differs_in_tags(role, user) : NULL;
 	/* a user of another virtual host of this broker */
 	if (role && !of_user(u, u->permissions, name, NULL) &&

@@ -100,13 +100,15 @@ found ok user-permissions 'dak: has the rights'
 found ok user-role 'consumer: has the role'
 put "permissions/$vhost/planet" '{"configure": ".*", "write": ".*", "read": ".*"}'
 put "topic-permissions/$vhost/wiki" '{"exchange": "debmsg", "write": ".*", "read": "^$"}'
+put "topic-permissions/$vhost/dak" '{"exchange": "debmsg.keep", "write": ".*", "read": "^$"}'
 sed -i 's/user = "alioth"/user = "consumer"/; s,alioth.password,consumer.password,' "$DEBMSG_CONF"
 diagnose 1
 found error user-permissions 'planet: what it may do (configure)'
 found error user-permissions 'wiki: what it may do (topic_write)'
+found error user-permissions 'dak: what it may do (topic_write)'
 found warning user-role 'consumer: has the role consumer, and ought to have adapter'
 lost error user-role
-for name in planet wiki; do
+for name in planet wiki dak; do
 	"$srcdir/broker-config/debmsg-broker" --vhost "$vhost" definitions adapter $name \
 		"$secrets/$name.password" >"$work/user.json"
 	api definitions --json "@$work/user.json"
