@@ -174,7 +174,6 @@ static bool become_owner(const struct bus_conf *conf)
 static void run_field(const struct field *field, struct bus_doctor *d)
 {
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* First, for the password of the management user may be for root's eyes only. */
 	if (d->answers)
 		bus_management_open(&d->api, d->conf, &d->api_err);
@@ -184,6 +183,7 @@ static void run_field(const struct field *field, struct bus_doctor *d)
 				strerror(errno));
 		return;
 	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* after setuid(), which takes it back */
 	field->run(d);
 	bus_management_close(d->api);
 }
