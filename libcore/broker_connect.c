@@ -178,7 +178,7 @@ static enum bus_code open_channel(struct bus_broker *b, const struct bus_broker_
 
 enum bus_code bus_broker_url(struct bus_broker_url *ret, const char *url, struct bus_err *err)
 {
-	struct amqp_connection_info info;
+	struct amqp_connection_info info = { 0 };
 	char *copy = strdup(url); /* amqp_parse_url() writes into it */
 	const char *after = strstr(url, "://");
 	enum bus_code rc = BUS_OK;
@@ -209,7 +209,7 @@ static enum bus_code connect_to(struct bus_broker **ret, const struct bus_broker
 				const char *url, const char *secret, struct bus_err *err)
 {
 	struct bus_broker *b = calloc(1, sizeof(*b));
-	struct amqp_connection_info info;
+	struct amqp_connection_info info = { 0 };
 	char *copy = strdup(url); /* amqp_parse_url() writes into it */
 	const char *vhost;
 	enum bus_code rc;

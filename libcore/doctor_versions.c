@@ -2,7 +2,8 @@
 
 #include "doctor_private.h"
 
-#include <stdio.h>
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "db.h"
@@ -11,11 +12,15 @@
 /* "3.10.8" to a number that can be compared; 0: not a version. */
 static unsigned long number(const char *version)
 {
-	unsigned int major = 0, minor = 0, patch = 0;
+	unsigned long part[3] = { 0 };
+	char *end;
+	int parts = 0;
 
-	if (sscanf(version, "%3u.%3u.%3u", &major, &minor, &patch) < 2)
-		return 0;
-	return (major * 1000UL + minor) * 1000 + patch;
+	while (parts < 3 && isdigit((unsigned char)*version)) {
+		part[parts++] = strtoul(version, &end, 10) % 1000;
+		version = end + (*end == '.');
+	}
+	return parts < 2 ? 0 : (part[0] * 1000 + part[1]) * 1000 + part[2];
 }
 
 static void check_broker(struct bus_doctor *d)

@@ -14,9 +14,9 @@ struct bus_relay_stats {
 
 	bool connected;
 	int64_t away_us; /* since when it is not, though it should be; 0: it is */
-	bool aside;   /* needs its operator */
-	bool blocked; /* by an alarm of the broker */
-	bool known;   /* status is; an outbox that another relay has cannot be looked at */
+	bool aside;	 /* needs its operator */
+	bool blocked;	 /* by an alarm of the broker */
+	bool known;	 /* status is; an outbox that another relay has cannot be looked at */
 	struct bus_publisher_status status;
 };
 

@@ -105,9 +105,10 @@ enum bus_code bus_trust_watch_open(struct bus_trust_watch **ret, const char *pat
 	struct bus_trust_watch *w = calloc(1, sizeof(*w));
 	enum bus_code rc;
 
-	if (w)
-		w->path = strdup(path ? path : "");
-	if (!w || !w->path)
+	if (!w)
+		return bus_fail(err, BUS_E_NOMEM, "trust: out of memory");
+	w->path = strdup(path ? path : "");
+	if (!w->path)
 		rc = bus_fail(err, BUS_E_NOMEM, "trust: out of memory");
 	else if (!path)
 		rc = bus_trust_load(&w->trust, NULL, err); /* it knows what to say */
