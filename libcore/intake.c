@@ -13,7 +13,8 @@
 
 enum {
 	CACHE_SIZE = 64, /* checkpoints whose signature is known to be good */
-	CACHE_S = 600	 /* PROTOCOL section 5: so that revocation and expiry bite */
+	CACHE_S = 600,	 /* PROTOCOL section 5: so that revocation and expiry bite */
+	LOOKS = 4	 /* at keys that change while one message is checked */
 };
 
 struct cached {
@@ -256,11 +257,15 @@ enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *
 			       struct bus_err *err)
 {
 	enum bus_code rc;
+	int i;
 
 	look(in, false);
 	rc = check(in, m, bindings, ret, err);
-	/* a new key may have been trusted a moment ago: what it signed must not be rejected */
-	if (is_about_keys(rc) && look(in, true))
+	/*
+	 * A new key may have been trusted a moment ago: what it signed must not be
+	 * rejected.  Its import may still be at work.
+	 */
+	for (i = 0; i < LOOKS && is_about_keys(rc) && look(in, true); i++)
 		rc = check(in, m, bindings, ret, err);
 	return rc;
 }

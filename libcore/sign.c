@@ -12,6 +12,8 @@
 
 #include "sign_private.h"
 
+enum { VERIFY_ATTEMPTS = 4 };
+
 enum bus_code bus_keyring_fail(const struct bus_keyring *ring, const char *what, unsigned int e,
 			       struct bus_err *err)
 {
@@ -338,9 +340,11 @@ static bool is_one_signature(const unsigned char *p, size_t len)
 	       p[head + 1] == BINARY;
 }
 
-enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, size_t len,
+/* *ret_undecided: gpg has ended without an opinion. */
+static enum bus_code verify_once(struct bus_keyring *ring, const void *bytes, size_t len,
 				 const void *signature, size_t signature_len,
-				 struct bus_signer *ret_signer, struct bus_err *err)
+				 struct bus_signer *ret_signer, bool *ret_undecided,
+				 struct bus_err *err)
 {
 	gpgme_data_t text = NULL, sig = NULL;
 	gpgme_verify_result_t result;
@@ -348,9 +352,7 @@ enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, si
 	enum bus_code rc;
 	gpgme_error_t e;
 
-	if (!is_one_signature(signature, signature_len))
-		return bus_fail(err, BUS_E_BAD_SIGNATURE,
-				"sign: not one binary OpenPGP signature of version 4 or later");
+	*ret_undecided = false;
 	e = gpgme_data_new_from_mem(&text, bytes, len, 0);
 	if (!e)
 		e = gpgme_data_new_from_mem(&sig, signature, signature_len, 0);
@@ -366,10 +368,12 @@ enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, si
 	}
 	result = gpgme_op_verify_result(ring->ctx);
 	if (!result || !result->signatures || result->signatures->next) {
+		*ret_undecided = !result || !result->signatures;
 		rc = bus_fail(err, BUS_E_BAD_SIGNATURE, "sign: not exactly one signature");
 		goto out;
 	}
 	rc = signature_status(result->signatures, err);
+	*ret_undecided = gpgme_err_code(result->signatures->status) == GPG_ERR_GENERAL;
 	if (rc)
 		goto out;
 	copy_fpr(fpr, result->signatures->fpr); /* before the next call into gpgme */
@@ -377,5 +381,27 @@ enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, si
 out:
 	gpgme_data_release(text);
 	gpgme_data_release(sig);
+	return rc;
+}
+
+/*
+ * While another gpg imports a key, the keyring is not there for a moment, and one that
+ * looks for a key in just that moment aborts (an assertion in g10/mainproc.c of 2.2.40):
+ * so no opinion is asked for again.  A signature on which gpg never has one is bad.
+ */
+enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, size_t len,
+				 const void *signature, size_t signature_len,
+				 struct bus_signer *ret_signer, struct bus_err *err)
+{
+	bool undecided = true;
+	enum bus_code rc;
+	int i;
+
+	if (!is_one_signature(signature, signature_len))
+		return bus_fail(err, BUS_E_BAD_SIGNATURE,
+				"sign: not one binary OpenPGP signature of version 4 or later");
+	for (i = 0; undecided && i < VERIFY_ATTEMPTS; i++)
+		rc = verify_once(ring, bytes, len, signature, signature_len, ret_signer, &undecided,
+				 err);
 	return rc;
 }
