@@ -178,24 +178,25 @@ static enum bus_code open_channel(struct bus_broker *b, const struct bus_broker_
 
 enum bus_code bus_broker_url(struct bus_broker_url *ret, const char *url, struct bus_err *err)
 {
-	struct amqp_connection_info info = { 0 };
+	struct amqp_connection_info info;
 	char *copy = strdup(url); /* amqp_parse_url() writes into it */
 	const char *after = strstr(url, "://");
 	enum bus_code rc = BUS_OK;
 
 	if (!copy)
 		return bus_fail(err, BUS_E_NOMEM, "broker: out of memory");
-	if (!after || amqp_parse_url(copy, &info) != AMQP_STATUS_OK)
+	if (!after || amqp_parse_url(copy, &info) != AMQP_STATUS_OK) {
 		rc = bus_fail(err, BUS_E_CONFIG, "broker: url '%s' is not amqps://user@host/debmsg",
 			      url);
-	if (!rc) {
-		snprintf(ret->host, sizeof(ret->host), "%s", info.host);
-		snprintf(ret->user, sizeof(ret->user), "%s", info.user);
-		snprintf(ret->vhost, sizeof(ret->vhost), "%s",
-			 strchr(after + 3, '/') ? info.vhost : bus_exchange);
-		ret->port = info.port;
-		ret->tls = info.ssl;
+		goto out;
 	}
+	snprintf(ret->host, sizeof(ret->host), "%s", info.host);
+	snprintf(ret->user, sizeof(ret->user), "%s", info.user);
+	snprintf(ret->vhost, sizeof(ret->vhost), "%s",
+		 strchr(after + 3, '/') ? info.vhost : bus_exchange);
+	ret->port = info.port;
+	ret->tls = info.ssl;
+out:
 	free(copy);
 	return rc;
 }
@@ -209,7 +210,7 @@ static enum bus_code connect_to(struct bus_broker **ret, const struct bus_broker
 				const char *url, const char *secret, struct bus_err *err)
 {
 	struct bus_broker *b = calloc(1, sizeof(*b));
-	struct amqp_connection_info info = { 0 };
+	struct amqp_connection_info info;
 	char *copy = strdup(url); /* amqp_parse_url() writes into it */
 	const char *vhost;
 	enum bus_code rc;
