@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "json.h"
+#include "findings.h"
 
 static const char help[] =
 	"usage: debmsg doctor [--verbose] [--json] [--broker-config DIR]\n"
@@ -33,63 +33,15 @@ struct doctor {
 	unsigned int count[BUS_LEVEL_ERROR + 1];
 };
 
-static const char *const level_name[] = {
-	[BUS_LEVEL_OK] = "ok",
-	[BUS_LEVEL_NOTE] = "note",
-	[BUS_LEVEL_WARNING] = "warning",
-	[BUS_LEVEL_ERROR] = "error",
-};
-
-static void print_json(const struct bus_finding *f)
-{
-	struct bus_buf line = BUS_BUF_INIT(65536);
-	struct bus_json js = { &line, false };
-
-	bus_json_open(&js, NULL, '{');
-	bus_json_text(&js, "level", level_name[f->level]);
-	bus_json_text(&js, "check", f->check);
-	bus_json_text(&js, "subject", f->subject);
-	bus_json_text(&js, "text", f->text);
-	bus_json_text(&js, "remedy", f->remedy);
-	bus_json_close(&js, '}');
-	if (!line.failed)
-		puts(line.p);
-	bus_buf_finish(&line);
-}
-
-static void print_text(const struct doctor *doctor, const struct bus_finding *f)
-{
-	static const char *const colour[] = {
-		[BUS_LEVEL_OK] = "\033[32m",
-		[BUS_LEVEL_NOTE] = "\033[36m",
-		[BUS_LEVEL_WARNING] = "\033[33m",
-		[BUS_LEVEL_ERROR] = "\033[31m",
-	};
-
-	printf("%s%-7s%s  %-18s  ", doctor->colours ? colour[f->level] : "", level_name[f->level],
-	       doctor->colours ? "\033[0m" : "", f->check);
-	if (*f->subject) {
-		cli_print_text(stdout, f->subject, strlen(f->subject));
-		fputs(": ", stdout);
-	}
-	cli_print_text(stdout, f->text, strlen(f->text));
-	putchar('\n');
-	if (!*f->remedy)
-		return;
-	fputs("         -> ", stdout);
-	cli_print_text(stdout, f->remedy, strlen(f->remedy));
-	putchar('\n');
-}
-
 static void print(void *arg, const struct bus_finding *f)
 {
 	struct doctor *doctor = arg;
 
 	doctor->count[f->level]++;
 	if (doctor->json)
-		print_json(f);
+		cli_print_finding_json(f);
 	else if (doctor->verbose || f->level != BUS_LEVEL_OK)
-		print_text(doctor, f);
+		cli_print_finding(f, doctor->colours);
 	fflush(stdout);
 }
 
