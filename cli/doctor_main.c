@@ -6,7 +6,6 @@
 #include "doctor.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
