@@ -55,6 +55,7 @@ static void set_identity(struct maildir_mail *mail, const struct stat *st)
 		 (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 	mail->mtime_us = microseconds(&st->st_mtim);
 	mail->ctime_us = microseconds(&st->st_ctim);
+	mail->is_empty = st->st_size == 0;
 }
 
 static int by_name(const void *key, const void *mail)
@@ -213,10 +214,14 @@ enum bus_code maildir_read(const struct maildir *dir, const struct maildir_mail 
 	return rc;
 }
 
-bool maildir_is_settled(const struct maildir_mail *mail, int64_t now_us)
+int64_t maildir_settles_us(const struct maildir_mail *mail, int64_t now_us)
 {
+	const int64_t at_us = mail->ctime_us +
+			      (mail->is_empty ? MAILDIR_EMPTY_MS : MAILDIR_SETTLE_MS) *
+				      (int64_t)1000;
+
 	/* a time in the future is that of a clock that was set back */
-	return now_us < mail->ctime_us || now_us - mail->ctime_us >= MAILDIR_SETTLE_MS * 1000;
+	return now_us < mail->ctime_us || now_us >= at_us ? 0 : at_us;
 }
 
 bool maildir_remove(const struct maildir *dir, struct maildir_mail *mail)

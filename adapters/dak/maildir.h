@@ -20,7 +20,12 @@
  * A mail of which nothing can be made goes to rejected/ below the directory,
  * with its reason beside it; of these the newest MAILDIR_REJECTED_MAX are kept.
  */
-enum { MAILDIR_REJECTED_MAX = 1000, MAILDIR_SETTLE_MS = 2000, MAILDIR_IDENTITY = 80 };
+enum {
+	MAILDIR_REJECTED_MAX = 1000,
+	MAILDIR_SETTLE_MS = 2000,
+	MAILDIR_EMPTY_MS = 60 * 1000, /* dak opens a file, and writes when it is scheduled */
+	MAILDIR_IDENTITY = 80
+};
 
 enum maildir_state {
 	MAILDIR_FRESH,	 /* not read, or perhaps not yet complete */
@@ -35,6 +40,7 @@ struct maildir_mail {
 	enum maildir_state state;
 	char identity[MAILDIR_IDENTITY]; /* inode, size and time: another file has another */
 	int64_t mtime_us, ctime_us;
+	bool is_empty;
 	/* of one that is waiting */
 	enum dak_act act;
 	char *changes;
@@ -61,8 +67,11 @@ enum bus_code maildir_scan(struct maildir *dir, struct bus_err *err);
 enum bus_code maildir_read(const struct maildir *dir, const struct maildir_mail *mail,
 			   struct dak_mail **ret, struct bus_err *err);
 
-/* Nobody has written to it for MAILDIR_SETTLE_MS. */
-bool maildir_is_settled(const struct maildir_mail *mail, int64_t now_us);
+/*
+ * When nobody will have written to it for MAILDIR_SETTLE_MS, or MAILDIR_EMPTY_MS
+ * if there is nothing in it; 0: that is so.
+ */
+int64_t maildir_settles_us(const struct maildir_mail *mail, int64_t now_us);
 
 /* Removes it.  False, after saying so, where that cannot be done; then it is stuck. */
 bool maildir_remove(const struct maildir *dir, struct maildir_mail *mail);

@@ -248,7 +248,7 @@ static enum bus_code take_mail(struct upload *upload, struct maildir_mail *mail,
 static enum bus_code read_mail(struct upload *upload, struct maildir_mail *mail,
 			       struct adapter_batch *batch, struct bus_err *err)
 {
-	const bool settled = maildir_is_settled(mail, upload->now_us);
+	const int64_t settles_us = maildir_settles_us(mail, upload->now_us);
 	struct bus_err why = { BUS_OK, "" };
 	struct dak_mail *parsed = NULL;
 	enum bus_code rc;
@@ -258,8 +258,8 @@ static enum bus_code read_mail(struct upload *upload, struct maildir_mail *mail,
 		return BUS_OK;
 	if (rc && rc != BUS_E_DATA)
 		return bus_fail(err, rc, "%s", why.text);
-	if (!settled && (rc || !dak_mail_is_whole(parsed))) {
-		upload_wake_at(upload, mail->ctime_us + MAILDIR_SETTLE_MS * 1000);
+	if (settles_us && (rc || !dak_mail_is_whole(parsed))) {
+		upload_wake_at(upload, settles_us);
 		upload->mails_are_read = false;
 		rc = BUS_OK;
 	} else if (rc) {

@@ -19,11 +19,13 @@ for tool in ${tools:?} jq flock; do
 done
 
 work=$(CDPATH='' cd -- "$(mktemp -d "${TMPDIR:-/tmp}/debmsg.XXXXXX")" && pwd -P)
-# Converters that are still at work have the turn; after that nobody writes here.
+# Converters that are still at work have the turn, or are about to take it.
 cleanup() {
 	status=$?
-	flock -w 20 "$work/state/outbox/alioth/${vcs:?}-$(id -u).lock" true 2>/dev/null || :
-	rm -rf "$work"
+	for _ in 1 2 3; do
+		flock -w 20 "$work/state/outbox/alioth/${vcs:?}-$(id -u).lock" true 2>/dev/null || :
+		! rm -rf "$work" 2>/dev/null || break
+	done
 	exit $status
 }
 trap cleanup EXIT
