@@ -45,10 +45,19 @@ cluster_is_whole() {
 		"$work/queues.json" >/dev/null
 }
 
+# Each has its member of what names the stream's leader.
+coordinator_is_whole() {
+	for name in $nodes; do
+		[ "$(ctl "$name" -q eval '{ok, Members, _} = ra:members({rabbit_stream_coordinator, node()}), length(Members).' \
+			2>/dev/null </dev/null)" = 3 ] || return
+	done
+}
+
 await_whole() {
 	await 300 cluster_is_whole ||
 		fail "the cluster does not recover: $(jq -c '.[] | [.name, .running, .partitions, .mem_alarm]' \
 			"$work/nodes.json") $(jq -c '.[] | [.name, .online]' "$work/queues.json")"
+	await 120 coordinator_is_whole || fail "a node has no coordinator of streams"
 }
 
 ### Publishing
