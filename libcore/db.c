@@ -209,6 +209,21 @@ static int use_wal(sqlite3 *db, int wait_ms)
 	return rc;
 }
 
+/*
+ * Others may write to the file: an adapter's user to an outbox, which is read by the
+ * relay.  None of ours has a view or a trigger, so what they could make us do is not
+ * done, and nothing in it is larger than a hook's whole input.
+ */
+static void distrust(sqlite3 *db)
+{
+	enum { ROW_MAX = 20 * 1024 * 1024 };
+
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, ROW_MAX);
+}
+
 enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_schema *schema,
 			  bool create, int wait_ms, struct bus_err *err)
 {
@@ -227,6 +242,7 @@ enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_s
 		rc = bus_db_fail(db, schema->what, "cannot open", err);
 		goto out;
 	}
+	distrust(db);
 	sqlite3_busy_timeout(db, wait_ms);
 	/* counts for a file that is still empty only, so before anything is written */
 	if (schema->shrinks)

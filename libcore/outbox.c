@@ -173,6 +173,29 @@ enum bus_code bus_outbox_start_log(struct bus_outbox *box, const char *after, st
 	return bus_outbox_run(box, stmt, err);
 }
 
+/*
+ * Looked at whenever it is read, not only when the file is opened: the adapter's user can
+ * write to the file, and what is signed with the relay's key must be of this log.
+ */
+static enum bus_code check_log(const struct bus_outbox *box, const struct bus_outbox_state *log,
+			       struct bus_err *err)
+{
+	if (!bus_origin_valid(log->origin) ||
+	    bus_origin_name_len(log->origin) != strlen(box->name) ||
+	    memcmp(log->origin, box->name, strlen(box->name)) != 0)
+		return bus_fail(err, BUS_E_CONFIG,
+				"outbox: the log in %s is %s, but `origin` says %s; a log cannot "
+				"be "
+				"renamed: set origin back, or move that directory away",
+				box->directory, log->origin, box->name);
+	if (log->size > INT64_MAX || log->sent > log->size)
+		return bus_fail(err, BUS_E_CONFIG,
+				"outbox: the numbers of the log in %s are damaged; move that "
+				"directory away, and a new log begins",
+				box->directory);
+	return BUS_OK;
+}
+
 enum bus_code bus_outbox_read_log(struct bus_outbox *box, struct bus_outbox_state *ret,
 				  struct bus_err *err)
 {
@@ -198,12 +221,13 @@ enum bus_code bus_outbox_read_log(struct bus_outbox *box, struct bus_outbox_stat
 		ret->sent_us = sqlite3_column_int64(stmt, 4);
 		ret->checkpoint_us = sqlite3_column_int64(stmt, 5);
 		ret->checkpoint_size = (uint64_t)sqlite3_column_int64(stmt, 6);
+		rc = check_log(box, ret, err);
 	}
 	sqlite3_reset(stmt);
 	return rc;
 }
 
-/* Begins the log of a new file; checks that an old one is the log we think it is. */
+/* Begins the log of a new file; reading an old one checks that it is the one we think. */
 static enum bus_code begin_or_check_log(struct bus_outbox *box, bool create, struct bus_err *err)
 {
 	struct bus_outbox_state state;
@@ -221,17 +245,7 @@ static enum bus_code begin_or_check_log(struct bus_outbox *box, bool create, str
 		if (!rc)
 			rc = bus_outbox_read_log(box, &state, err);
 	}
-	if (rc)
-		return rc;
-	if (!bus_origin_valid(state.origin) ||
-	    bus_origin_name_len(state.origin) != strlen(box->name) ||
-	    memcmp(state.origin, box->name, strlen(box->name)) != 0)
-		return bus_fail(err, BUS_E_CONFIG,
-				"outbox: the log in %s is %s, but `origin` says %s; a log cannot "
-				"be "
-				"renamed: set origin back, or move that directory away",
-				box->directory, state.origin, box->name);
-	return BUS_OK;
+	return rc;
 }
 
 enum bus_code bus_outbox_open(struct bus_outbox **ret, const struct bus_outbox_params *params,

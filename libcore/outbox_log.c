@@ -78,7 +78,7 @@ enum bus_code bus_outbox_claim(struct bus_outbox *box, struct bus_err *err)
 
 	if (asprintf(&path, "%s/relay.lock", box->directory) < 0)
 		return bus_outbox_nomem(err);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		rc = bus_fail(err, BUS_E_CONFIG, "outbox: cannot make %s: %s", path,
 			      strerror(errno));
@@ -90,6 +90,17 @@ enum bus_code bus_outbox_claim(struct bus_outbox *box, struct bus_err *err)
 		close(fd);
 	free(path);
 	return rc;
+}
+
+/* A column is NULL: SQLite has no memory, or it is none of ours. */
+static enum bus_code no_event(struct bus_outbox *box, uint64_t id, struct bus_err *err)
+{
+	if (sqlite3_errcode(box->db) == SQLITE_NOMEM)
+		return bus_outbox_nomem(err);
+	return bus_fail(err, BUS_E_CONFIG,
+			"outbox: event %" PRIu64 " in %s is damaged; begin a new log with debmsg "
+			"outbox new-epoch",
+			id, box->directory);
 }
 
 enum bus_code bus_outbox_each(struct bus_outbox *box, uint64_t from, uint64_t until,
@@ -115,7 +126,7 @@ enum bus_code bus_outbox_each(struct bus_outbox *box, uint64_t from, uint64_t un
 		ev.body = sqlite3_column_blob(stmt, 5);
 		ev.body_len = (size_t)sqlite3_column_bytes(stmt, 5);
 		rc = ev.type && ev.routing_key && ev.body ? each(arg, &ev, err)
-							  : bus_outbox_nomem(err);
+							  : no_event(box, ev.id, err);
 	}
 	if (!rc && step != SQLITE_DONE)
 		rc = bus_outbox_fail(box, "cannot read", err);
@@ -152,14 +163,14 @@ static enum bus_code read_checkpoint(struct bus_outbox *box, enum bus_outbox_sta
 		len = (size_t)sqlite3_column_bytes(stmt, 1);
 		ret->range.size = (uint64_t)sqlite3_column_int64(stmt, 0);
 		ret->range.count = (unsigned int)(len / BUS_HASH_LEN);
-		if (len > sizeof(ret->range.node) ||
+		if (ret->range.size > INT64_MAX || len > sizeof(ret->range.node) ||
 		    ret->range.count != (unsigned int)__builtin_popcountll(ret->range.size))
 			rc = bus_fail(err, BUS_E_CONFIG,
 				      "outbox: a checkpoint in %s is damaged; "
 				      "begin a new log with "
 				      "debmsg outbox new-epoch",
 				      box->directory);
-		else
+		else if (len)
 			memcpy(ret->range.node, nodes, len);
 		ret->note = !rc && note ? strdup(note) : NULL;
 		if (!rc && !ret->note)
