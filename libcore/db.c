@@ -211,8 +211,8 @@ static int use_wal(sqlite3 *db, int wait_ms)
 
 /*
  * Others may write to the file: an adapter's user to an outbox, which is read by the
- * relay.  None of ours has a view or a trigger, so what they could make us do is not
- * done, and nothing in it is larger than a hook's whole input.
+ * relay.  It has no view or trigger of ours, so what they could make us do is not done,
+ * and nothing in it is larger than a hook's whole input.
  */
 static void distrust(sqlite3 *db)
 {
@@ -242,7 +242,8 @@ enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_s
 		rc = bus_db_fail(db, schema->what, "cannot open", err);
 		goto out;
 	}
-	distrust(db);
+	if (schema->foreign)
+		distrust(db);
 	sqlite3_busy_timeout(db, wait_ms);
 	/* counts for a file that is still empty only, so before anything is written */
 	if (schema->shrinks)

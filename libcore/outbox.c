@@ -22,6 +22,7 @@ static const struct bus_db_schema schema = {
 	.version = 2,
 	.upgrade = upgrade,
 	.shrinks = true,
+	.foreign = true,
 	.sql = "CREATE TABLE log (" /* one row */
 	       "  origin TEXT NOT NULL, created INTEGER NOT NULL,"
 	       "  size INTEGER NOT NULL, sent INTEGER NOT NULL, sent_time INTEGER NOT NULL,"
