@@ -389,6 +389,49 @@ static void a_text_signature_is_refused(void)
 	free(out);
 }
 
+/* RFC 4880 section 4.2.2; gpg itself writes the old format. */
+static void a_packet_has_the_length_that_it_says(void)
+{
+	unsigned char head[6] = { 0xc2, 0xff };
+	struct bus_signer signer;
+	char *signature, *again;
+	struct bus_err err;
+	size_t len, body;
+
+	make_homes();
+	signature = signature_by(maker, fpr, "--digest-algo", "SHA512", &len);
+	CHECK_NEED(signature != NULL && signature[0] == '\x88');
+	body = len - 2;
+	again = malloc(body + 7);
+	CHECK_NEED(again != NULL && body < 192);
+
+	head[5] = (unsigned char)body; /* in five octets */
+	memcpy(again, head, 6);
+	memcpy(again + 6, signature + 2, body);
+	CHECK_CODE(verify_in(reader, again, body + 6, &signer, &err), BUS_OK, &err);
+	again[5]++;
+	CHECK_CODE(verify_in(reader, again, body + 6, &signer, &err), BUS_E_BAD_SIGNATURE, &err);
+	again[5]--;
+	again[4] = 1;
+	CHECK_CODE(verify_in(reader, again, body + 6, &signer, &err), BUS_E_BAD_SIGNATURE, &err);
+	again[4] = 0;
+	again[1] = (char)0xe6; /* of a packet in parts */
+	CHECK_CODE(verify_in(reader, again, body + 6, &signer, &err), BUS_E_BAD_SIGNATURE, &err);
+
+	again[1] = (char)body; /* in one */
+	memcpy(again + 2, signature + 2, body);
+	CHECK_CODE(verify_in(reader, again, body + 2, &signer, &err), BUS_OK, &err);
+	again[0] = (char)0xc3; /* another packet */
+	CHECK_CODE(verify_in(reader, again, body + 2, &signer, &err), BUS_E_BAD_SIGNATURE, &err);
+
+	memcpy(again, "\xc2\xc0", 2); /* in two, which say at least 192 */
+	again[2] = (char)body;
+	memcpy(again + 3, signature + 2, body);
+	CHECK_CODE(verify_in(reader, again, body + 3, &signer, &err), BUS_E_BAD_SIGNATURE, &err);
+	free(again);
+	free(signature);
+}
+
 static void a_subkey_signs_for_its_primary_key(void)
 {
 	char key[BUS_FPR_MAX + 1], sub[BUS_FPR_MAX + 1];
@@ -674,6 +717,7 @@ static const struct check_test tests[] = {
 	{ "rubbish is a bad signature", rubbish_is_a_bad_signature },
 	{ "other packets are a bad signature", other_packets_are_a_bad_signature },
 	{ "a text signature is refused", a_text_signature_is_refused },
+	{ "a packet has the length that it says", a_packet_has_the_length_that_it_says },
 	{ "a subkey signs for its primary key", a_subkey_signs_for_its_primary_key },
 	{ "signing without the key is a matter of configuration",
 	  signing_without_the_key_is_a_matter_of_configuration },
