@@ -224,6 +224,46 @@ static void distrust(sqlite3 *db)
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, ROW_MAX);
 }
 
+/* The directory may be behind a link of the admin's; the file in it must not be one. */
+static char *without_links(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent = strndup(path, (size_t)(slash - path)), *real = NULL, *ret = NULL;
+
+	if (parent)
+		real = realpath(parent, NULL);
+	if (real && asprintf(&ret, "%s%s", real, slash) < 0)
+		ret = NULL;
+	free(parent);
+	free(real);
+	return ret;
+}
+
+static enum bus_code open_file(sqlite3 **ret, const char *path, const struct bus_db_schema *schema,
+			       struct bus_err *err)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	enum bus_code rc = BUS_OK;
+	char *real = NULL;
+	int opened;
+
+	if (schema->foreign) {
+		real = without_links(path);
+		if (!real)
+			return bus_fail(err, errno == ENOMEM ? BUS_E_NOMEM : BUS_E_TEMP,
+					"%s: cannot open %s: %s", schema->what, path,
+					strerror(errno));
+	}
+	opened = real ? sqlite3_open_v2(real, ret, flags | SQLITE_OPEN_NOFOLLOW, NULL)
+		      : sqlite3_open_v2(path, ret, flags, NULL);
+	if (opened)
+		rc = bus_db_fail(*ret, schema->what, "cannot open", err);
+	else if (schema->foreign)
+		distrust(*ret);
+	free(real);
+	return rc;
+}
+
 enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_schema *schema,
 			  bool create, int wait_ms, struct bus_err *err)
 {
@@ -238,12 +278,9 @@ enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_s
 		if (rc)
 			return rc;
 	}
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL)) {
-		rc = bus_db_fail(db, schema->what, "cannot open", err);
+	rc = open_file(&db, path, schema, err);
+	if (rc)
 		goto out;
-	}
-	if (schema->foreign)
-		distrust(db);
 	sqlite3_busy_timeout(db, wait_ms);
 	/* counts for a file that is still empty only, so before anything is written */
 	if (schema->shrinks)

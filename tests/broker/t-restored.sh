@@ -141,3 +141,17 @@ grep -q "^$second_log: complete 0\.\.2 " "$work/audit" || fail "$second_log"
 grep -q "^$third_log: complete 0\.\.0 " "$work/audit" || fail "$third_log"
 debmsg export >"$work/export"
 "$srcdir/tests/broker/recompute.py" <"$work/export" >&2
+
+note "a larger checkpoint of this log by somebody else's key stops nobody"
+mkdir "$work/stranger"
+make_keys "$work/stranger/keys"
+write_configuration "$work/stranger" "$vhost" "$work/stranger/keys" "$secrets"
+cp -r "$work/state" "$work/stranger/state"
+for subject in Ahead Further; do
+	debmsg -c "$work/stranger/debmsg.conf" publish --service wiki --type page.edit --subject $subject >"$work/stdout"
+done
+ends 0 debmsg -c "$work/stranger/relay.conf" relay --once
+stop_agents "$work/stranger/keys"
+put Still
+send
+received Still

@@ -223,6 +223,14 @@ static void rubbish_does_no_harm(void)
 /* What is beyond the directory is not touched, though the relay could. */
 static void a_link_is_not_followed(void)
 {
+	struct bus_outbox_params params = {
+		.name = NAME,
+		.environment = "dev",
+		.service = "wiki",
+		.max_event_size = BUS_BODY_MAX_DEFAULT,
+		.create = true,
+	};
+	struct bus_outbox *other = NULL;
 	struct bus_outbox *box = new_box();
 	char *link = malloc(strlen(directory) + 20), *target = check_path("target");
 	struct bus_err err;
@@ -235,6 +243,14 @@ static void a_link_is_not_followed(void)
 	CHECK_SAYS(&err, link);
 	CHECK(stat(target, &st) != 0);
 	bus_outbox_close(box);
+
+	sprintf(link, "%s/outbox.db", directory);
+	check_remove(link);
+	check_write(target, 0600, "");
+	CHECK(symlink(target, link) == 0);
+	params.directory = directory;
+	CHECK_CODE(bus_outbox_open(&other, &params, &err), BUS_E_CONFIG, &err);
+	CHECK(!other && stat(target, &st) == 0 && st.st_size == 0);
 	free(target);
 	free(link);
 	free(directory);
