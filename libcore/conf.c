@@ -284,6 +284,8 @@ static enum bus_code load_keep(const struct bus_conf *conf, struct bus_conf_serv
 {
 	const char *keep = cfg_getstr(cfg, "keep");
 
+	if (!keep) /* it has a default, for which libconfuse found no memory */
+		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
 	if (strcmp(keep, "forever") == 0)
 		return BUS_OK;
 	if (bus_age_parse(&s->keep_us, keep) && s->keep_us >= 86400 * 1000000LL)

@@ -81,8 +81,10 @@ enum bus_code bus_confuse_parse(cfg_t **ret, cfg_opt_t *opts, const char *path, 
 		return BUS_OK;
 	}
 	cfg_free(cfg);
-	return bus_fail(err, BUS_E_CONFIG, "%s",
-			local.code ? local.text : "configuration cannot be read");
+	/* it has words for everything but this */
+	if (!local.code)
+		return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", path);
+	return bus_fail(err, BUS_E_CONFIG, "%s", local.text);
 }
 
 char *bus_confuse_text(cfg_t *cfg, const char *name, bool *nomem)
