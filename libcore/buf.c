@@ -63,6 +63,11 @@ void bus_buf_printf(struct bus_buf *buf, const char *fmt, ...)
 	va_end(ap);
 }
 
+void bus_buf_inherit(struct bus_buf *buf, const struct bus_buf *from)
+{
+	buf->failed = buf->failed || (from->failed && !from->over);
+}
+
 void bus_buf_clear(struct bus_buf *buf)
 {
 	buf->len = 0;

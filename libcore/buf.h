@@ -31,6 +31,11 @@ void bus_buf_add(struct bus_buf *buf, const void *bytes, size_t len);
 void bus_buf_puts(struct bus_buf *buf, const char *text);
 void bus_buf_printf(struct bus_buf *buf, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/*
+ * Out of memory in one is out of memory in the other: for a buffer whose text
+ * was made in another one, `from`.
+ */
+void bus_buf_inherit(struct bus_buf *buf, const struct bus_buf *from);
 void bus_buf_clear(struct bus_buf *buf); /* keeps the memory */
 void bus_buf_finish(struct bus_buf *buf);
 

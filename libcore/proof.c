@@ -131,7 +131,9 @@ static bool take_byte(const char **p, unsigned char *ret)
 	return true;
 }
 
-static void key_id(unsigned char id[BUS_KEY_ID_LEN], const char *origin, const char *fingerprint)
+/* An `out` that fails with it: without memory there is no key id. */
+static void key_id(struct bus_buf *out, unsigned char id[BUS_KEY_ID_LEN], const char *origin,
+		   const char *fingerprint)
 {
 	struct bus_buf text = BUS_BUF_INIT(BUS_ORIGIN_MAX + 100);
 	struct bus_hash hash;
@@ -143,7 +145,8 @@ static void key_id(unsigned char id[BUS_KEY_ID_LEN], const char *origin, const c
 		       origin);
 	while (take_byte(&fingerprint, &byte))
 		bus_buf_add(&text, &byte, 1);
-	bus_sha256(&hash, text.p, text.len);
+	bus_buf_inherit(out, &text);
+	bus_sha256(&hash, text.p ? text.p : "", text.len);
 	memcpy(id, hash.b, BUS_KEY_ID_LEN);
 	bus_buf_finish(&text);
 }
@@ -157,7 +160,7 @@ void bus_note_format(struct bus_buf *out, const struct bus_buf *text, const char
 		out->failed = out->over = true;
 		return;
 	}
-	key_id(raw, origin, fingerprint);
+	key_id(out, raw, origin, fingerprint);
 	memcpy(raw + BUS_KEY_ID_LEN, signature, len);
 	bus_buf_add(out, text->p, text->len);
 	bus_buf_printf(out, "\n%s%s ", dash, origin);

@@ -82,6 +82,8 @@ static void write_summary(struct bus_json *js, const struct change *change)
 	if (text.p)
 		text_line(&line, text.p, text.len, BUS_SUMMARY_MAX);
 	bus_json_bytes(js, "summary", line.p ? line.p : "", line.len);
+	bus_buf_inherit(js->out, &text);
+	bus_buf_inherit(js->out, &line);
 	bus_buf_finish(&text);
 	bus_buf_finish(&line);
 }
@@ -114,6 +116,7 @@ static void write_url(struct bus_json *js, const struct change *change, const ch
 	}
 	if (!url.failed && url.len)
 		bus_json_bytes(js, "url", url.p, url.len);
+	bus_buf_inherit(js->out, &url);
 	bus_buf_finish(&url);
 }
 
@@ -133,6 +136,7 @@ static void write_cut(struct bus_json *js, const char *name, const char *text, s
 
 	text_line(&line, text, strlen(text), max);
 	bus_json_bytes(js, name, line.p ? line.p : "", line.len);
+	bus_buf_inherit(js->out, &line);
 	bus_buf_finish(&line);
 }
 

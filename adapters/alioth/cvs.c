@@ -167,10 +167,13 @@ static enum bus_code find_id(struct conversion *cv, const struct cvs_file *file,
 		char *path;
 
 		if (asprintf(&path, "%s/%.*s/%s%.*s,v", cv->input.repository, (int)directory.len,
-			     directory.p, place[i], (int)file->name.len, file->name.p) < 0)
-			return bus_fail(err, BUS_E_NOMEM, "cvs: out of memory");
+			     directory.p, place[i], (int)file->name.len, file->name.p) < 0) {
+			rc = bus_fail(err, BUS_E_NOMEM, "cvs: out of memory");
+			break;
+		}
 		read_rcs(&rcs, path);
 		free(path);
+		rc = bus_buf_check(&rcs, "cvs: a file of the repository", err);
 		id = cvs_commit_id(slice_of_buf(&rcs), file->new_revision);
 		snprintf(cv->id, sizeof(cv->id), "%.*s", (int)id.len, id.p);
 	}
@@ -192,6 +195,7 @@ static void write_file(struct bus_json *js, const struct slice directory,
 	bus_buf_add(&name, file->name.p, file->name.len);
 	bus_json_open(js, NULL, '{');
 	bus_json_bytes(js, "name", name.failed ? "" : name.p, name.failed ? 0 : name.len);
+	bus_buf_inherit(js->out, &name);
 	if (file->old_revision.len)
 		bus_json_bytes(js, "old", file->old_revision.p, file->old_revision.len);
 	if (file->new_revision.len)

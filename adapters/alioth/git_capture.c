@@ -145,7 +145,10 @@ enum bus_code git_capture(const struct adapter_context *ctx, char **operand,
 	}
 	sort_lines(&sorted, (struct slice){ text.p, text.len });
 	report_rejected(&ret->rejected, &sorted, over);
-	if (sorted.good.len)
+	rc = bus_buf_check(&sorted.good, "git: the push", err);
+	if (!rc)
+		rc = bus_buf_check(&sorted.bad, "git: the push", err);
+	if (!rc && sorted.good.len)
 		rc = write_input(ret, &sorted, repository, err);
 out:
 	free(repository);

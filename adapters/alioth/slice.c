@@ -3,6 +3,7 @@
 #include "adapters/alioth/slice.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 struct slice slice_of(const char *text)
@@ -76,11 +77,10 @@ void slice_field_puts(struct bus_buf *out, const char *text)
 
 void slice_field_number(struct bus_buf *out, int64_t number)
 {
-	struct bus_buf text = BUS_BUF_INIT(40);
+	char text[24];
 
-	bus_buf_printf(&text, "%" PRId64, number);
-	slice_field_add(out, text.p, text.len);
-	bus_buf_finish(&text);
+	snprintf(text, sizeof(text), "%" PRId64, number);
+	slice_field_puts(out, text);
 }
 
 bool slice_field(struct slice *fields, struct slice *ret)

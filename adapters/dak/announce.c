@@ -24,6 +24,7 @@ static void write_line(struct bus_json *js, const char *name, struct dak_slice t
 
 	text_line(&line, text.p, text.len, max);
 	bus_json_bytes(js, name, line.p ? line.p : "", line.len);
+	bus_buf_inherit(js->out, &line);
 	bus_buf_finish(&line);
 }
 
@@ -58,9 +59,10 @@ static void write_url(struct bus_json *js, const char *pattern, struct dak_slice
 		struct dak_slice value;
 	} field[] = { { "{source}", source }, { "{version}", version }, { "{changes}", changes } };
 	struct bus_buf url = BUS_BUF_INIT(8 * 1024);
+	bool is_known = true;
 	size_t i;
 
-	while (pattern && *pattern) {
+	while (pattern && *pattern && is_known) {
 		for (i = 0; i < 3; i++)
 			if (strncmp(pattern, field[i].name, strlen(field[i].name)) == 0)
 				break;
@@ -68,15 +70,13 @@ static void write_url(struct bus_json *js, const char *pattern, struct dak_slice
 			bus_buf_add(&url, pattern++, 1);
 			continue;
 		}
-		if (!field[i].value.len) {
-			url.failed = true;
-			break;
-		}
+		is_known = field[i].value.len > 0;
 		text_percent(&url, field[i].value.p, field[i].value.len);
 		pattern += strlen(field[i].name);
 	}
-	if (!url.failed && url.len)
+	if (is_known && !url.failed && url.len)
 		bus_json_bytes(js, "url", url.p, url.len);
+	bus_buf_inherit(js->out, &url);
 	bus_buf_finish(&url);
 }
 
@@ -181,6 +181,7 @@ static void write_summary(struct bus_json *js, const struct dak_upload *upload)
 			       upload->reason.p);
 	write_line(js, "summary", (struct dak_slice){ text.p ? text.p : "", text.len },
 		   BUS_SUMMARY_MAX);
+	bus_buf_inherit(js->out, &text);
 	bus_buf_finish(&text);
 }
 
@@ -253,6 +254,7 @@ static void write_reason(struct bus_json *js, struct dak_slice reason, size_t ma
 		left = text.len < max ? max - text.len : 0;
 	}
 	bus_json_bytes(js, "reason", text.p ? text.p : "", text.len);
+	bus_buf_inherit(js->out, &text);
 	bus_buf_finish(&text);
 }
 

@@ -144,6 +144,7 @@ static void write_text(struct bus_json *js, const char *name, struct dak_slice t
 		text_line(&line, text.p, text.len, max);
 		bus_json_bytes(js, name, line.p ? line.p : "", line.len);
 	}
+	bus_buf_inherit(js->out, &line);
 	bus_buf_finish(&line);
 }
 
@@ -169,6 +170,7 @@ static void write_summary(struct bus_json *js, const struct dak_removal *removal
 			       removal->reason.p);
 	write_text(js, "summary", (struct dak_slice){ text.p ? text.p : "", text.len },
 		   BUS_SUMMARY_MAX);
+	bus_buf_inherit(js->out, &text);
 	bus_buf_finish(&text);
 }
 

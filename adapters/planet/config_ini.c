@@ -115,7 +115,7 @@ static bool is_template(const char *title)
 	return false;
 }
 
-static bool is_reading_list(const struct ini *ini, size_t section)
+static bool is_reading_list(const struct ini *ini, size_t section, bool *nomem)
 {
 	static const char *const types[] = { "opml", "foaf", "csv", "config", "." };
 	struct bus_buf type = BUS_BUF_INIT(CONFIG_VALUE_MAX);
@@ -125,6 +125,7 @@ static bool is_reading_list(const struct ini *ini, size_t section)
 	if (ini_get(ini, section, "content_type", &type) && type.p)
 		for (i = 0; i < sizeof(types) / sizeof(*types); i++)
 			found = found || strstr(type.p, types[i]);
+	*nomem = *nomem || (type.failed && !type.over);
 	bus_buf_finish(&type);
 	return found;
 }
@@ -143,6 +144,7 @@ static enum bus_code collect_names(const struct ini *ini, struct names *names, s
 			bus_buf_clear(&value);
 			ini_get(ini, i, keys[k], &value);
 			add_words(names, value.p ? value.p : "");
+			bus_buf_inherit(&names->text, &value);
 			total += value.len;
 		}
 	bus_buf_finish(&value);
@@ -158,13 +160,13 @@ static enum bus_code collect_names(const struct ini *ini, struct names *names, s
 	return BUS_OK;
 }
 
-static bool is_feed(const struct ini *ini, size_t section, const struct names *names)
+static bool is_feed(const struct ini *ini, size_t section, const struct names *names, bool *nomem)
 {
 	const char *title = ini_title(ini, section);
 
 	return strcmp(title, "Planet") != 0 && strcmp(title, "DEFAULT") != 0 &&
 	       strlen(title) <= CONFIG_URL_MAX && !has_name(names, title) && !is_template(title) &&
-	       !is_reading_list(ini, section);
+	       !is_reading_list(ini, section, nomem);
 }
 
 static char *get_line(const struct ini *ini, size_t section, const char *key)
@@ -222,6 +224,7 @@ static enum bus_code collect_feeds(struct config *config, const struct ini *ini,
 				   struct bus_err *err)
 {
 	struct names names = { BUS_BUF_INIT(2 * (CONFIG_LISTS_MAX + 2 * LIST_MAX)), NULL, 0 };
+	bool nomem = false;
 	enum bus_code rc;
 	size_t i;
 
@@ -234,11 +237,12 @@ static enum bus_code collect_feeds(struct config *config, const struct ini *ini,
 		return bus_fail(err, BUS_E_NOMEM, "configuration: out of memory");
 	rc = collect_names(ini, &names, err);
 	for (i = 0; i < ini_count(ini) && !rc; i++)
-		if (is_feed(ini, i, &names) && !add_feed(config, ini, i))
+		if ((is_feed(ini, i, &names, &nomem) && !add_feed(config, ini, i)) || nomem)
 			rc = bus_fail(err, BUS_E_NOMEM, "configuration: out of memory");
 	bus_buf_finish(&names.text);
 	free(names.name);
-	sort(config);
+	if (!rc)
+		sort(config);
 	return rc;
 }
 

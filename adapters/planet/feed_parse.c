@@ -116,7 +116,7 @@ static enum bus_code on_end(void *arg, struct bus_err *err)
 		digest_string(&p->draft.content, "/");
 	else if (p->in_name && p->depth == p->field_depth + 1)
 		feed_end_name(p);
-	if (p->text.failed)
+	if (p->text.failed || p->home.failed || p->failed)
 		return bus_fail(err, BUS_E_NOMEM, "a feed: out of memory");
 	if (p->resolved > FEED_RESOLVED_MAX)
 		return bus_fail(err, BUS_E_DATA, "more of xml:base than any feed needs");

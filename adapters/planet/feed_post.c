@@ -200,11 +200,22 @@ static struct feed_post *pack(const struct feed_draft *draft)
 	return post;
 }
 
+static bool has_failed(const struct feed_draft *draft)
+{
+	size_t i;
+
+	for (i = 0; i < FEED_VALUE_COUNT; i++)
+		if (draft->value[i].failed)
+			return true;
+	return false;
+}
+
 enum bus_code feed_draft_end(struct feed_draft *draft, struct feed_post **ret, struct bus_err *err)
 {
 	struct feed_post *post;
-	size_t i;
 
+	if (has_failed(draft))
+		return bus_fail(err, BUS_E_NOMEM, "a feed: out of memory");
 	if (draft->value[FEED_LINK].len > FEED_URL_MAX)
 		bus_buf_clear(&draft->value[FEED_LINK]);
 	if (draft->value[FEED_SOURCE_URL].len > FEED_URL_MAX)
@@ -216,10 +227,7 @@ enum bus_code feed_draft_end(struct feed_draft *draft, struct feed_post **ret, s
 		*ret = NULL;
 		return BUS_OK;
 	}
-	for (i = 0; i < FEED_VALUE_COUNT; i++)
-		if (draft->value[i].failed)
-			return bus_fail(err, BUS_E_NOMEM, "a feed: out of memory");
-	post = pack(draft);
+	post = has_failed(draft) ? NULL : pack(draft);
 	if (!post)
 		return bus_fail(err, BUS_E_NOMEM, "a feed: out of memory");
 	key_of(&post->key, 'k', post->id, "", NULL);

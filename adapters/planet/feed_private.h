@@ -49,6 +49,7 @@ struct feed_reader {
 	struct feed_base base[FEED_BASES_MAX];
 	size_t base_count;
 	size_t resolved;     /* bytes of bases gone through */
+	bool failed;	     /* out of memory, where no buffer says so */
 	struct bus_buf home; /* the feed's own address, for links where no xml:base helps */
 };
 

@@ -17,6 +17,12 @@ static const char *base_of(const struct feed_reader *p)
 	return p->base_count ? p->base[p->base_count - 1].url : "";
 }
 
+/* What is too long is left out, but not what there is no memory for. */
+static void note_failure(struct feed_reader *p, const struct bus_buf *buf)
+{
+	p->failed = p->failed || (buf->failed && !buf->over);
+}
+
 /* A base is written once and gone through for each link, so that is counted. */
 static void resolve(struct feed_reader *p, struct bus_buf *out, const char *base, const char *url)
 {
@@ -63,6 +69,8 @@ void feed_set_url(struct feed_reader *p, enum feed_value which, int rank, const 
 			reference.p);
 	if (whole.len && !whole.failed && url_is_page(whole.p))
 		feed_draft_set(&p->draft, which, rank, whole.p, whole.len);
+	note_failure(p, &reference);
+	note_failure(p, &whole);
 	bus_buf_finish(&reference);
 	bus_buf_finish(&whole);
 }
@@ -108,6 +116,7 @@ static void set_markup(struct feed_reader *p, enum feed_value which)
 		html_text(&shown, p->text.p, p->text.len);
 		if (shown.len && !shown.failed)
 			feed_draft_set(&p->draft, which, p->rank, shown.p, shown.len);
+		note_failure(p, &shown);
 	} else {
 		feed_draft_set(&p->draft, which, p->rank, p->text.p, p->text.len);
 	}

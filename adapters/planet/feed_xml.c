@@ -296,7 +296,9 @@ static void XMLCALL on_skipped(void *arg, const XML_Char *name, int is_parameter
 	if (!code || r->rc)
 		return;
 	html_character(&text, code);
-	if (!text.failed)
+	if (text.failed)
+		stop(r, bus_fail(r->err, BUS_E_NOMEM, "a feed: out of memory"));
+	else
 		r->handler->text(r->handler->arg, text.p, text.len);
 	bus_buf_finish(&text);
 }

@@ -395,6 +395,7 @@ bool ini_get(const struct ini *ini, size_t section, const char *key, struct bus_
 		bus_buf_add(out, text.p ? text.p : "", text.len);
 	else
 		bus_buf_add(out, value, strnlen(value, text.max));
+	bus_buf_inherit(out, &text);
 	bus_buf_finish(&text);
 	return true;
 }

@@ -146,7 +146,10 @@ enum bus_code rc_event_add(struct adapter_batch *batch, const struct adapter_con
 	if (url.len && !url.failed)
 		change.url = url.p;
 	snprintf(raw, sizeof(raw), "rcid %" PRIu64 "\n", row->id);
-	rc = wiki_event_add(batch, ctx, &change, 1, raw, strlen(raw), err);
+	if (url.failed && !url.over)
+		rc = bus_buf_check(&url, "rcfeed: url", err);
+	else
+		rc = wiki_event_add(batch, ctx, &change, 1, raw, strlen(raw), err);
 	bus_buf_finish(&url);
 	return rc;
 }
