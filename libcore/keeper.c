@@ -76,16 +76,21 @@ static int spawn(pid_t *pid, int fd, char *const *argv)
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attr);
-	posix_spawn_file_actions_adddup2(&actions, fd, SOCKET_FD);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addclosefrom_np(&actions, SOCKET_FD + 1);
+	/* each needs memory; without one of them it would be a keeper of something else */
+	failed = posix_spawn_file_actions_adddup2(&actions, fd, SOCKET_FD);
+	if (!failed)
+		failed = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null",
+							  O_RDONLY, 0);
+	if (!failed)
+		failed = posix_spawn_file_actions_addclosefrom_np(&actions, SOCKET_FD + 1);
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attr, &set);
 	sigfillset(&set);
 	posix_spawnattr_setsigdefault(&attr, &set);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
 						POSIX_SPAWN_SETSID);
-	failed = posix_spawn(pid, "/proc/self/exe", &actions, &attr, argv, environ);
+	if (!failed)
+		failed = posix_spawn(pid, "/proc/self/exe", &actions, &attr, argv, environ);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
 	return failed;

@@ -65,19 +65,21 @@ static int spawn(pid_t *pid, const int theirs[3], const char *const *argv, const
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t set;
-	int fd, failed;
+	int fd, failed = 0;
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attr);
-	for (fd = 0; fd < 3; fd++)
-		posix_spawn_file_actions_adddup2(&actions, theirs[fd], fd);
+	/* each needs memory; without one of them the child would write to our own streams */
+	for (fd = 0; fd < 3 && !failed; fd++)
+		failed = posix_spawn_file_actions_adddup2(&actions, theirs[fd], fd);
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attr, &set);
 	sigfillset(&set);
 	posix_spawnattr_setsigdefault(&attr, &set);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	failed = posix_spawn(pid, argv[0], &actions, &attr, (char *const *)(uintptr_t)argv,
-			     (char *const *)(uintptr_t)envp);
+	if (!failed)
+		failed = posix_spawn(pid, argv[0], &actions, &attr, (char *const *)(uintptr_t)argv,
+				     (char *const *)(uintptr_t)envp);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
 	return failed;
