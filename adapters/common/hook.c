@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/types.h>
 #include <syslog.h>
@@ -20,7 +21,13 @@ enum {
 	BACK_RETRY_MS = 2000
 };
 
-/* A lock is awaited; for room on the disk one can only look again. */
+/* What may be there in a moment: room on the disk, a lock, memory. */
+static bool can_pass(enum bus_code rc)
+{
+	return rc == BUS_E_TEMP || rc == BUS_E_NOMEM;
+}
+
+/* A lock is awaited; for the rest one can only look again. */
 static enum bus_code store_patiently(const struct adapter_context *ctx,
 				     const struct adapter_hook *hook,
 				     const struct adapter_capture *capture, struct bus_err *err)
@@ -28,7 +35,7 @@ static enum bus_code store_patiently(const struct adapter_context *ctx,
 	const int64_t end_us = bus_time_now() + (int64_t)BACK_WAIT_MS * 1000;
 	enum bus_code rc;
 
-	while ((rc = deferred_store(ctx, hook, capture, BACK_WAIT_MS, err)) == BUS_E_TEMP &&
+	while (can_pass(rc = deferred_store(ctx, hook, capture, BACK_WAIT_MS, err)) &&
 	       bus_time_now() < end_us)
 		poll(NULL, 0, BACK_RETRY_MS);
 	return rc;
@@ -97,11 +104,11 @@ static void answer(const struct adapter_context *ctx, const struct adapter_hook 
 	struct bus_err err;
 	enum bus_code rc = deferred_store(ctx, hook, capture, FRONT_WAIT_MS, &err);
 
-	if (rc == BUS_E_TEMP)
+	if (can_pass(rc))
 		say(LOG_WARNING, "%s; going on to try in the background for a minute", err.text);
 	else if (rc)
 		say(LOG_ERR, "%s; this is NOT announced on the bus", err.text);
-	if (!rc || rc == BUS_E_TEMP)
+	if (!rc || can_pass(rc))
 		start_background(ctx, hook, capture, rc == BUS_OK);
 }
 
