@@ -220,17 +220,6 @@ static bool make_inputs(char *directory)
 	return status == 0;
 }
 
-/* With operands: only the scenarios whose name begins with one of them. */
-static bool is_wanted(const char *name, int argc, char **argv)
-{
-	int i;
-
-	for (i = 1; i < argc; i++)
-		if (strncmp(name, argv[i], strlen(argv[i])) == 0)
-			return true;
-	return argc < 2;
-}
-
 int main(int argc, char **argv)
 {
 	char directory[200];
@@ -243,7 +232,7 @@ int main(int argc, char **argv)
 		return 99;
 	}
 	for (i = 0; i < SCENARIOS; i++)
-		if (is_wanted(scenarios[i].name, argc, argv))
+		if (fault_is_wanted(scenarios[i].name, argc, argv))
 			wrong += fault_run(&scenarios[i], directory);
 	fault_end(directory);
 	return wrong != 0;

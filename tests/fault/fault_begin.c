@@ -36,6 +36,16 @@ void fault_end(const char *directory)
 	fault_remove(directory);
 }
 
+bool fault_is_wanted(const char *name, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (strncmp(name, argv[i], strlen(argv[i])) == 0)
+			return true;
+	return argc < 2;
+}
+
 int fault_status(enum bus_code rc, const struct bus_err *err)
 {
 	if (rc)

@@ -53,6 +53,9 @@ int fault_run(const struct fault_scenario *scenario, const char *directory);
 bool fault_begin(char directory[200], const char *program);
 void fault_end(const char *directory);
 
+/* With operands: only the scenarios whose name begins with one of them. */
+bool fault_is_wanted(const char *name, int argc, char **argv);
+
 /* For scenarios: the exit status for a code, which is said on stderr. */
 int fault_status(enum bus_code rc, const struct bus_err *err);
 

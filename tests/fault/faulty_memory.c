@@ -19,6 +19,7 @@
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(HAS_ASAN)
 #define IS_SANITIZED 1
+#include <sanitizer/lsan_interface.h>
 void *__interceptor_malloc(size_t len);
 void *__interceptor_calloc(size_t n, size_t len);
 void *__interceptor_realloc(void *p, size_t len);
@@ -91,7 +92,14 @@ void faulty_memory_begin(struct faulty_memory_places *places, struct faulty_memo
 {
 	void *frame[2];
 
-	backtrace(frame, 2); /* the first call loads a library */
+	/* the first call loads a library, and the loader keeps what it has for it */
+#ifdef IS_SANITIZED
+	__lsan_disable();
+#endif
+	backtrace(frame, 2);
+#ifdef IS_SANITIZED
+	__lsan_enable();
+#endif
 	noted = places;
 	refused = where;
 	is_counting = true;
