@@ -284,7 +284,7 @@ static enum bus_code load_keep(const struct bus_conf *conf, struct bus_conf_serv
 {
 	const char *keep = cfg_getstr(cfg, "keep");
 
-	if (!keep) /* it has a default, for which libconfuse found no memory */
+	if (!keep) /* as in load_top() */
 		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
 	if (strcmp(keep, "forever") == 0)
 		return BUS_OK;
@@ -357,7 +357,8 @@ static enum bus_code load_top(struct bus_conf *conf, cfg_t *cfg, struct bus_err 
 	conf->environment = bus_confuse_text(cfg, "environment", &nomem);
 	conf->state_directory = bus_confuse_text(cfg, "state-directory", &nomem);
 	conf->trust_file = bus_confuse_text(cfg, "trust-file", &nomem);
-	if (nomem)
+	/* what has a default is there, or libconfuse found no memory for that */
+	if (nomem || !cfg_size(cfg, "max-event-size"))
 		return bus_fail(err, BUS_E_NOMEM, "conf: out of memory");
 	if (!conf->environment || !bus_environment_valid(conf->environment))
 		return bus_confuse_fail(NULL, conf->path, err,
