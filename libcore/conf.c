@@ -397,12 +397,13 @@ enum bus_code bus_conf_load(struct bus_conf **ret, const char *path, struct bus_
 		goto out;
 	}
 	rc = load_top(conf, cfg, err);
+	/* cfg_getsec() would need memory, and say that there is no such section */
 	if (!rc && cfg_size(cfg, "broker"))
-		rc = load_broker(conf, cfg_getsec(cfg, "broker"), err);
+		rc = load_broker(conf, cfg_getnsec(cfg, "broker", 0), err);
 	if (!rc && cfg_size(cfg, "management"))
-		rc = load_management(conf, cfg_getsec(cfg, "management"), err);
+		rc = load_management(conf, cfg_getnsec(cfg, "management", 0), err);
 	if (!rc && cfg_size(cfg, "signing"))
-		rc = load_signing(conf, cfg_getsec(cfg, "signing"), err);
+		rc = load_signing(conf, cfg_getnsec(cfg, "signing", 0), err);
 	if (!rc)
 		rc = load_services(conf, cfg, err);
 	if (rc)
