@@ -2,6 +2,8 @@
 
 #include "adapters/alioth/bzr.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +59,7 @@ enum bus_code bzr_capture(const struct adapter_context *ctx, char **operand,
 			  struct adapter_capture *ret, struct bus_err *err)
 {
 	struct bus_buf text = BUS_BUF_INIT(VCS_STDIN_MAX);
-	char *path = NULL, *real = NULL;
+	char real[PATH_MAX], *path = NULL;
 	struct bzr_tip tip;
 	size_t over = 0;
 	enum bus_code rc;
@@ -76,15 +78,15 @@ enum bus_code bzr_capture(const struct adapter_context *ctx, char **operand,
 		goto out;
 	}
 	path = strndup(tip.path.p, tip.path.len);
-	real = path ? realpath(path, NULL) : NULL;
+	if (path && !realpath(path, real))
+		snprintf(real, sizeof(real), "%s", path);
 	if (!path)
 		rc = bus_fail(err, BUS_E_NOMEM, "bzr: out of memory");
-	else if (vcs_is_served(ctx, real ? real : path))
-		rc = write_input(&ret->input, real ? real : path, &text, err);
+	else if (vcs_is_served(ctx, real))
+		rc = write_input(&ret->input, real, &text, err);
 out:
 	bus_buf_finish(&text);
 	free(path);
-	free(real);
 	return rc;
 }
 

@@ -41,7 +41,7 @@ struct conversion {
 /* -- capture -- */
 
 /* The repository, of which stdin names the directory that the first argument begins with. */
-static char *find_root(const char *operand, struct slice text)
+static bool find_root(struct slice *ret, const char *operand, struct slice text)
 {
 	struct slice update = cvs_loginfo_update(text);
 	const char *variable = getenv("CVSROOT");
@@ -55,7 +55,8 @@ static char *find_root(const char *operand, struct slice text)
 		update.len -= n + 1;
 	while (update.len > 1 && update.p[update.len - 1] == '/')
 		update.len--;
-	return update.len && update.p[0] == '/' ? strndup(update.p, update.len) : NULL;
+	*ret = update;
+	return update.len && update.p[0] == '/';
 }
 
 static enum bus_code write_input(struct bus_buf *out, char **operand, size_t count,
@@ -63,14 +64,17 @@ static enum bus_code write_input(struct bus_buf *out, char **operand, size_t cou
 {
 	struct vcs_input input = { .time_us = bus_time_now() };
 	char pusher[VCS_PUSHER_MAX + 1];
+	struct slice root;
 	size_t i;
 
-	input.repository = find_root(operand[0], slice_of_buf(text));
-	if (!input.repository)
+	if (!find_root(&root, operand[0], slice_of_buf(text)))
 		return bus_fail(err, BUS_E_USAGE,
 				"cvs: stdin does not begin with 'Update of' and "
 				"a directory, so this was not run by CVS; see "
 				"--pending");
+	input.repository = strndup(root.p, root.len);
+	if (!input.repository)
+		return bus_fail(err, BUS_E_NOMEM, "cvs: out of memory");
 	vcs_pusher(pusher, NULL);
 	input.pusher = pusher;
 	vcs_input_write(out, format, &input);

@@ -3,6 +3,7 @@
 #include "adapters/alioth/vcs.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,15 +54,14 @@ void vcs_pusher(char pusher[VCS_PUSHER_MAX + 1], const char *named)
 static const char *below_root(const struct adapter_context *ctx, const char *path)
 {
 	const char *root = bus_conf_option(ctx->service, "repository-root");
-	char *real = root ? realpath(root, NULL) : NULL;
-	const char *base = real ? real : root, *below = NULL;
+	char real[PATH_MAX]; /* not from malloc(): without memory it would be another name */
+	const char *base = root && realpath(root, real) ? real : root, *below = NULL;
 	size_t n = base ? strlen(base) : 0;
 
 	while (n && base[n - 1] == '/')
 		n--;
 	if (base && strncmp(path, base, n) == 0 && path[n] == '/' && path[n + 1])
 		below = path + n + 1;
-	free(real);
 	return below;
 }
 
