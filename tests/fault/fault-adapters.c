@@ -87,43 +87,96 @@ int64_t __wrap_bus_time_now(void)
 	return __real_bus_time_now() + slept_us;
 }
 
-static int hook(const char *name, const char *option)
+/* As the version control system runs it, or with --pending. */
+static int hook(char **argv)
 {
-	char program[] = "debmsg-alioth";
-	char *argv[] = { program, (char *)(uintptr_t)name, (char *)(uintptr_t)option, NULL };
+	int argc = 0;
 
-	say_open(program);
-	return hook_main(&adapter_alioth, option ? 3 : 2, argv);
+	while (argv[argc])
+		argc++;
+	say_open(argv[0]);
+	return hook_main(&adapter_alioth, argc, argv);
 }
 
-static void use_stdin(void)
+static char program[] = "debmsg-alioth", pending[] = "--pending";
+
+#define HOOK(name, ...)                                                                            \
+	static int run_##name(void)                                                                \
+	{                                                                                          \
+		char *argv[] = { program, (char[]){ #name }, ##__VA_ARGS__, NULL };                \
+                                                                                                   \
+		return hook(argv);                                                                 \
+	}                                                                                          \
+                                                                                                   \
+	static int run_##name##_again(void)                                                        \
+	{                                                                                          \
+		char *argv[] = { program, (char[]){ #name }, pending, NULL };                      \
+                                                                                                   \
+		return hook(argv);                                                                 \
+	}
+
+HOOK(git)
+HOOK(svn, (char[]){ "." }, (char[]){ "1" })
+HOOK(hg)
+HOOK(cvs, (char[]){ "mod/d" }, (char[]){ "f1" }, (char[]){ "1.1" }, (char[]){ "1.2" },
+     (char[]){ "anna" })
+HOOK(bzr)
+HOOK(darcs)
+
+static void begin_hook(const char *directory)
 {
 	const int fd = open("stdin", O_RDONLY);
 
-	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
+	use_conf();
+	setenv("REMOTE_USER", "anna", 1);
+	if (fd >= 0 && dup2(fd, STDIN_FILENO) < 0)
 		_exit(99);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+	if (chdir(directory) != 0)
+		_exit(99);
 }
 
-/* As git-receive-pack runs it. */
 static void begin_git(void)
 {
-	use_conf();
-	use_stdin();
-	if (chdir("srv/hello.git") != 0)
-		_exit(99);
+	begin_hook("srv/hello.git");
 	setenv("GIT_DIR", ".", 1);
-	setenv("REMOTE_USER", "anna", 1);
 }
 
-static int run_git(void)
+static void begin_srv(void)
 {
-	return hook("git", NULL);
+	begin_hook("srv");
 }
 
-static int run_git_again(void)
+static void begin_hello(void)
 {
-	return hook("git", "--pending");
+	begin_hook("srv/hello");
+}
+
+/* The whole of a small file in the environment. */
+static void export_file(const char *name, const char *path)
+{
+	char text[4000] = "";
+	FILE *file = fopen(path, "r");
+
+	if (!file || !fread(text, 1, sizeof(text) - 1, file))
+		_exit(99);
+	fclose(file);
+	setenv(name, text, 1);
+}
+
+static void begin_darcs(void)
+{
+	export_file("DARCS_PATCHES_XML", "xml");
+	begin_hello();
+}
+
+static void begin_hg(void)
+{
+	export_file("HG_NODE", "node");
+	export_file("HG_NODE_LAST", "node");
+	setenv("HG_HOOKTYPE", "changegroup", 1);
+	begin_hello();
 }
 
 /* -- all of them -- */
@@ -192,13 +245,72 @@ static const struct fault_scenario scenarios[] = {
 		.dump = dump_planet,
 	},
 	{
-		.name = "alioth: git push",
+		.name = "alioth: git",
 		.input = "git",
-		.memory_min = 500,
+		.memory_min = 300,
 		.disk_min = 20,
 		.begin = begin_git,
 		.run = run_git,
 		.again = run_git_again,
+		.says_lost = lost,
+		.dump = dump_alioth,
+	},
+	{
+		.name = "alioth: cvs",
+		.input = "cvs",
+		.memory_min = 300,
+		.disk_min = 20,
+		.begin = begin_srv,
+		.run = run_cvs,
+		.again = run_cvs_again,
+		.says_lost = lost,
+		.dump = dump_alioth,
+	},
+	{
+		.name = "alioth: bzr",
+		.input = "bzr",
+		.memory_min = 300,
+		.disk_min = 20,
+		.begin = begin_hello,
+		.run = run_bzr,
+		.again = run_bzr_again,
+		.says_lost = lost,
+		.dump = dump_alioth,
+	},
+	{
+		.name = "alioth: darcs",
+		.input = "darcs",
+		.memory_min = 300,
+		.disk_min = 20,
+		.begin = begin_darcs,
+		.run = run_darcs,
+		.again = run_darcs_again,
+		.says_lost = lost,
+		.dump = dump_alioth,
+	},
+	{
+		.name = "alioth: svn",
+		.input = "svn",
+		.memory_min = 300,
+		.disk_min = 20,
+		.needs = "svn/srv/hello",
+		.cost = 2,
+		.begin = begin_hello,
+		.run = run_svn,
+		.again = run_svn_again,
+		.says_lost = lost,
+		.dump = dump_alioth,
+	},
+	{
+		.name = "alioth: hg",
+		.input = "hg",
+		.memory_min = 300,
+		.disk_min = 20,
+		.needs = "hg/srv/hello",
+		.cost = 10,
+		.begin = begin_hg,
+		.run = run_hg,
+		.again = run_hg_again,
 		.says_lost = lost,
 		.dump = dump_alioth,
 	},

@@ -23,6 +23,7 @@
 struct fault_scenario {
 	const char *name;
 	const char *input;	   /* directory below the inputs; NULL: it begins with nothing */
+	const char *needs;	   /* what inputs may have left out; NULL: nothing */
 	bool settles;		   /* its files must lie still for two seconds */
 	bool ends_by_glib;	   /* may end by GLib's abort(), which is how GLib does it */
 	long memory_min, disk_min; /* fewer allocations, or writes, than these: it was not run */

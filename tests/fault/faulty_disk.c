@@ -8,6 +8,7 @@
 
 long faulty_calls, faulty_fail_at;
 bool faulty_for_ever;
+long *faulty_calls_of_all;
 
 /* -- an SQLite VFS that is the ordinary one, but for the failures -- */
 
@@ -26,6 +27,8 @@ static sqlite3_file *real_of(sqlite3_file *f)
 static bool refuse(void)
 {
 	faulty_calls++;
+	if (faulty_calls_of_all && faulty_calls > *faulty_calls_of_all)
+		*faulty_calls_of_all = faulty_calls;
 	return faulty_fail_at &&
 	       (faulty_for_ever ? faulty_calls >= faulty_fail_at : faulty_calls == faulty_fail_at);
 }

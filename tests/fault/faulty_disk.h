@@ -9,6 +9,8 @@
  */
 extern long faulty_calls, faulty_fail_at;
 extern bool faulty_for_ever;
+/* Where children count too: in memory that is shared; may be NULL. */
+extern long *faulty_calls_of_all;
 
 /* For every database that is opened from here on. */
 void faulty_disk_use(void);

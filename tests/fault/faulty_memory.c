@@ -77,6 +77,8 @@ ALLOCATOR static bool refuse(void)
 	if (!is_counting)
 		return false;
 	faulty_memory_calls++;
+	if (refused && faulty_memory_calls > refused->calls)
+		refused->calls = faulty_memory_calls;
 	if (noted)
 		note_place();
 	if (!faulty_memory_at || (faulty_memory_for_ever ? faulty_memory_calls < faulty_memory_at

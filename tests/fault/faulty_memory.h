@@ -28,9 +28,10 @@ struct faulty_memory_places {
 	unsigned long hash[2 * FAULTY_MEMORY_PLACES_MAX];
 };
 
-/* Who was the first to be refused, as backtrace() tells. */
+/* How many calls there were, also of children; who was the first to be refused. */
 struct faulty_memory_where {
-	int depth;
+	long calls;
+	int depth; /* of what backtrace() tells */
 	void *frame[FAULTY_MEMORY_DEPTH];
 };
 
