@@ -14,6 +14,7 @@
 #include "adapters/common/hook_main.h"
 #include "adapters/common/say.h"
 #include "adapters/common/watch_main.h"
+#include "fault_rcfeed.h"
 #include "fault_run.h"
 #include "timestamp.h"
 
@@ -232,6 +233,15 @@ static const struct fault_scenario scenarios[] = {
 		.disk_min = 20,
 		.begin = use_conf,
 		.run = run_wiki,
+		.dump = dump_wiki,
+	},
+	{
+		.name = "wiki: recent changes",
+		.input = "rcfeed",
+		.memory_min = 300,
+		.disk_min = 20,
+		.begin = use_conf,
+		.run = fault_rcfeed_run,
 		.dump = dump_wiki,
 	},
 	{
