@@ -49,6 +49,14 @@ bool bus_utf8_valid(const char *p, size_t len)
 	return true;
 }
 
+/* C0, DEL, and C1 (U+0080 to U+009F): a terminal that is shown them takes orders. */
+static bool is_control(const char *s, size_t n)
+{
+	const unsigned char *c = (const unsigned char *)s;
+
+	return c[0] < 0x20 || c[0] == 0x7f || (n == 2 && c[0] == 0xc2 && c[1] < 0xa0);
+}
+
 static void add_escape(struct bus_buf *out, unsigned char c)
 {
 	switch (c) {
@@ -79,18 +87,18 @@ static void add_string(struct bus_buf *out, const char *s, size_t len)
 	bus_buf_add(out, "\"", 1);
 	while (plain < len) {
 		n = bus_utf8_char(s + plain, len - plain);
-		if (n && s[plain] != '"' && s[plain] != '\\' && s[plain] != 0x7f &&
-		    (unsigned char)s[plain] >= 0x20) {
+		if (n && s[plain] != '"' && s[plain] != '\\' && !is_control(s + plain, n)) {
 			plain += n;
 			continue;
 		}
 		bus_buf_add(out, s, plain);
 		if (!n || s[plain] == '\0')
 			bus_buf_puts(out, "\xef\xbf\xbd"); /* U+FFFD */
-		else
-			add_escape(out, (unsigned char)s[plain]);
-		s += plain + 1;
-		len -= plain + 1;
+		else /* of C1, the second byte is the character */
+			add_escape(out, (unsigned char)s[plain + n - 1]);
+		n = n ? n : 1;
+		s += plain + n;
+		len -= plain + n;
 		plain = 0;
 	}
 	bus_buf_add(out, s, plain);

@@ -219,6 +219,7 @@ static void json_text_may_be_any_bytes(void)
 		{ "a\"b\\c", 5, "\"a\\\"b\\\\c\"" },
 		{ "\n\r\t\x01\x1f\x7f", 6, "\"\\n\\r\\t\\u0001\\u001f\\u007f\"" },
 		{ "Gr\xc3\xbc\xc3\x9f", 6, "\"Gr\xc3\xbc\xc3\x9f\"" },
+		{ "\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", 8, "\"\\u0080\\u009b\\u009f\xc2\xa0\"" },
 		{ "a\0b", 3,
 		  "\"a\xef\xbf\xbd"
 		  "b\"" },
