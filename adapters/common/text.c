@@ -32,15 +32,33 @@ static size_t count_characters(const char *p, size_t len)
 	return count;
 }
 
+/* The length of what is a blank, or shown as one, at the begin of the text; 0: there is none. */
+static size_t blank_at_begin(const char *bytes, size_t len)
+{
+	const size_t n = bus_utf8_char(bytes, len);
+
+	return n && (is_blank(bytes[0]) || is_control(bytes, n)) ? n : 0;
+}
+
+static size_t blank_at_end(const char *bytes, size_t len)
+{
+	size_t n;
+
+	for (n = 1; n <= 3 && n <= len; n++)
+		if (blank_at_begin(bytes + len - n, n) == n)
+			return n;
+	return 0;
+}
+
 void text_line(struct bus_buf *out, const char *bytes, size_t len, size_t max)
 {
 	bool cut;
 	size_t n;
 
-	for (; len && is_blank(bytes[0]); bytes++)
-		len--;
-	while (len && is_blank(bytes[len - 1]))
-		len--;
+	for (; (n = blank_at_begin(bytes, len)); bytes += n)
+		len -= n;
+	while ((n = blank_at_end(bytes, len)))
+		len -= n;
 	cut = count_characters(bytes, len) > max;
 	for (max -= cut; len && max; max--, bytes += n, len -= n) {
 		n = bus_utf8_char(bytes, len);

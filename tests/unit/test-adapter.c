@@ -166,6 +166,7 @@ static void makes_one_line_of_anything(void)
 	CHECK_TEXT(line_of("\xc3\xbc\xc3\xbc\xc3\xbc", 6, 2), "\xc3\xbc\xe2\x80\xa6");
 	CHECK_TEXT(line_of("", 0, 5), "");
 	CHECK_TEXT(line_of(" \n", 2, 5), "");
+	CHECK_TEXT(line_of("\xc2\x9b\xe2\x80\xa8 a\xe2\x80\xa9 \xc2\x80", 13, 20), "a");
 }
 
 static void percent_encodes_for_urls(void)
