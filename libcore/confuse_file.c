@@ -53,13 +53,27 @@ static enum bus_code open_file(FILE **ret, const char *path, struct bus_err *err
 	return BUS_OK;
 }
 
+/* The first line with a byte that no text has; 0: there is none. */
+static int line_of_binary(FILE *f)
+{
+	int c, line = 1;
+
+	rewind(f);
+	while ((c = getc(f)) != EOF)
+		if (c == '\n')
+			line++;
+		else if ((c < ' ' && !isspace(c)) || c == 0x7f)
+			return line;
+	return 0;
+}
+
 enum bus_code bus_confuse_parse(cfg_t **ret, cfg_opt_t *opts, const char *path, struct bus_err *err)
 {
 	struct bus_err local = { BUS_OK, "" };
 	enum bus_code rc;
 	FILE *f = NULL;
+	int result, line;
 	cfg_t *cfg;
-	int result;
 
 	rc = open_file(&f, path, err);
 	if (rc)
@@ -75,16 +89,21 @@ enum bus_code bus_confuse_parse(cfg_t **ret, cfg_opt_t *opts, const char *path, 
 	parse_err = &local;
 	result = cfg_parse_fp(cfg, f);
 	parse_err = NULL;
+	line = result == CFG_SUCCESS ? 0 : line_of_binary(f);
 	fclose(f);
 	if (result == CFG_SUCCESS && local.code == BUS_OK) {
 		*ret = cfg;
 		return BUS_OK;
 	}
 	cfg_free(cfg);
-	/* it has words for everything but this */
-	if (!local.code)
-		return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", path);
-	return bus_fail(err, BUS_E_CONFIG, "%s", local.text);
+	/* libconfuse has no words for a byte that is none of a text's, nor for lack of memory */
+	if (local.code)
+		return bus_fail(err, BUS_E_CONFIG, "%s", local.text);
+	if (line)
+		return bus_fail(err, BUS_E_CONFIG,
+				"%s:%d: this cannot be read; a configuration is plain text", path,
+				line);
+	return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", path);
 }
 
 char *bus_confuse_text(cfg_t *cfg, const char *name, bool *nomem)
