@@ -74,8 +74,8 @@ static size_t hidden_len(const char *p, size_t len)
 
 	if (*c <= ' ' || *c == 0x7f)
 		return 1;
-	if (len >= 2 &&
-	    ((c[0] == 0xc2 && (c[1] <= 0xa0 || c[1] == 0xad)) || (c[0] == 0xd8 && c[1] == 0x9c)))
+	if (len >= 2 && ((c[0] == 0xc2 && ((c[1] >= 0x80 && c[1] <= 0xa0) || c[1] == 0xad)) ||
+			 (c[0] == 0xd8 && c[1] == 0x9c)))
 		return 2;
 	if (len >= 3 && c[0] == 0xe2 &&
 	    ((c[1] == 0x80 && ((c[2] >= 0x8b && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xaf))) ||
