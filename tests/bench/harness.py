@@ -1,0 +1,319 @@
+"""What bench.py and sweep.py share: the bus, the stopwatch, the report."""
+
+import argparse
+import atexit
+import base64
+import contextlib
+import json
+import math
+import os
+import pathlib
+import signal
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+builddir = pathlib.Path(os.environ["DEBMSG_BUILDDIR"])
+srcdir = pathlib.Path(os.environ["DEBMSG_SRCDIR"])
+tools = builddir / "tests/bench"
+events = int(os.environ["EVENTS"])
+size = int(os.environ["SIZE"])
+runs = int(os.environ["RUNS"])
+
+
+def progress(text):
+    """For people: one line, which the next one overwrites."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r%s\033[K" % text)
+        sys.stderr.flush()
+
+
+def percentile(values, percent):
+    """The smallest value that so many percent of all do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+class Run:
+    """How long a command took, and what memory it had at most."""
+
+    def __init__(self, line):
+        self.began, self.ended, kib = (float(word) for word in line.split())
+        self.seconds = self.ended - self.began
+        self.mib = kib / 1024
+
+
+class Report:
+    """The rows, as a table and as JSON."""
+
+    HEAD = ("", "debmsg", "plain loop", "value", "goal", "", "RSS, MiB")
+
+    def __init__(self, path):
+        self.path = path
+        self.rows = []
+        self.lines = [self.HEAD]
+        self.failed = False
+
+    def row(self, name, value, unit, goal=None, ours="", plain="", spread="", mib=None):
+        """goal: ("<=" or ">=", number), or None where there is only something to see"""
+        ok = goal is None or (value <= goal[1] if goal[0] == "<=" else value >= goal[1])
+        self.failed = self.failed or not ok
+        wanted = "%s %g" % goal if goal else ""
+        self.rows.append(
+            {
+                "name": name,
+                "value": round(value, 3),
+                "unit": unit,
+                "goal": wanted or None,
+                "ok": ok,
+            }
+        )
+        shown = "%.2f%s%s" % (value, "" if unit == "ratio" else " " + unit, spread)
+        verdict = "" if not goal else "ok" if ok else "MISSED"
+        self.lines.append((name, ours, plain, shown, wanted, verdict, "%.1f" % mib if mib else ""))
+
+    def ratio(self, name, ours, plain, goal=None, mib=None):
+        """Rates of debmsg and of what it is compared with, turn by turn."""
+        ratios = [a / b for a, b in zip(ours, plain)]
+        self.row(
+            name,
+            statistics.median(ratios),
+            "ratio",
+            goal,
+            "%.0f/s" % statistics.median(ours),
+            "%.0f/s" % statistics.median(plain),
+            " (%.2f to %.2f)" % (min(ratios), max(ratios)),
+            mib,
+        )
+
+    def latency(self, name, seconds, p50, p99, plain=None, mib=None):
+        for percent, goal in ((50, p50), (99, p99)):
+            ms = 1000 * percentile(seconds, percent)
+            other = "%.2f ms" % (1000 * percentile(plain, percent)) if plain else ""
+            self.row(
+                "%s, p%d" % (name, percent), ms, "ms", ("<=", goal), "%.2f ms" % ms, other, mib=mib
+            )
+
+    def finish(self):
+        progress("")
+        widths = [max(len(line[i]) for line in self.lines) for i in range(len(self.HEAD))]
+        for line in self.lines:
+            cells = [
+                cell.ljust(width) if i in (0, 5) else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths))
+            ]
+            print("  ".join(cells).rstrip())
+        text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in self.rows)
+        self.path.write_text("[\n%s\n]\n" % text)
+        print("\n%s" % self.path)
+        return 1 if self.failed else 0
+
+
+class Bus:
+    """The bus that tests/bench/run has set up."""
+
+    def __init__(self, arguments):
+        self.work = pathlib.Path(arguments.work)
+        self.vhost = arguments.vhost
+        self.secrets = arguments.secrets
+        self.keys = pathlib.Path(arguments.keys)
+        self.broker = arguments.broker
+        self.conf = self.work / "debmsg.conf"
+        self.relay_conf = self.work / "relay.conf"
+        self.children = []
+        self.api_base = "http://127.0.0.1:%s/api/" % os.environ["DEBMSG_MGMT_PORT"]
+        password = pathlib.Path(self.password("admin")).read_text().strip()
+        self.authorization = base64.b64encode(("admin:" + password).encode()).decode()
+        self.log = open(self.work / "commands.log", "ab")
+        self.seed = None
+        atexit.register(self.close)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+    def close(self):
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            child.wait()
+
+    def password(self, user):
+        return "%s/%s.password" % (self.secrets, user)
+
+    # -- commands --
+
+    def start(self, command, **options):
+        """A process that is ended with us, if it has not ended before."""
+        options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("stdout", subprocess.DEVNULL)
+        options.setdefault("stderr", self.log)
+        child = subprocess.Popen([str(word) for word in command], **options)
+        self.children.append(child)
+        return child
+
+    def end(self, child):
+        child.terminate()
+        child.wait()
+        self.children.remove(child)
+
+    def run(self, command, **options):
+        """Its output, if stdout=subprocess.PIPE."""
+        child = self.start(command, **options)
+        output = child.communicate()[0]
+        self.children.remove(child)
+        if child.returncode:
+            self.log.flush()
+            sys.exit("%s: exit status %d" % (" ".join(map(str, command)), child.returncode))
+        return output
+
+    def timed(self, command, **options):
+        watch = self.work / "stopwatch"
+        watch.unlink(missing_ok=True)
+        self.run([tools / "stopwatch", watch, *command], **options)
+        return Run(watch.read_text())
+
+    def debmsg(self, *arguments, conf=None, **options):
+        command = [builddir / "debmsg", "-c", conf or self.conf, *arguments]
+        return self.timed(command, **options)
+
+    def plain(self, mode, user, *arguments, messages=None):
+        """A loop of rabbitmq-c: what it says, in seconds."""
+        source = open(messages, "rb") if messages else subprocess.DEVNULL
+        out = self.run(
+            [tools / "plain", mode, self.vhost, user, self.password(user), *arguments],
+            stdin=source,
+            stdout=subprocess.PIPE,
+        )
+        if messages:
+            source.close()
+        return [float(line) for line in out.split()]
+
+    # -- events --
+
+    def ask_outbox(self, service, question):
+        """A number out of an outbox."""
+        path = self.work / "state/outbox" / service / "outbox.db"
+        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % path, uri=True)) as db:
+            return db.execute(question).fetchone()[0]
+
+    def sent(self, service):
+        return self.ask_outbox(service, "SELECT sent FROM log")
+
+    def write_events(self, path, count, body):
+        """Input of publish --jsonl; body: bytes of an event, as far as it can be that small."""
+        self.run_publish("dak", self.lines(1, 0))
+        least = self.ask_outbox("dak", "SELECT length(body) FROM event ORDER BY id DESC LIMIT 1")
+        path.write_bytes(self.lines(count, max(0, body - least)))
+
+    @staticmethod
+    def lines(count, pad):
+        form = '{"type":"upload.accept","subject":"page-%03d","data":{"summary":"accepted","text":"%s"}}'
+        return "".join(form % (i % 1000, "x" * pad) + "\n" for i in range(count)).encode()
+
+    def run_publish(self, service, lines):
+        path = self.work / "lines"
+        path.write_bytes(lines)
+        return self.publish(service, path)
+
+    def publish(self, service, path):
+        with open(path, "rb") as lines:
+            return self.debmsg("publish", "--service", service, "--jsonl", stdin=lines)
+
+    def relay(self, conf=None):
+        return self.debmsg("relay", "--once", conf=conf or self.relay_conf)
+
+    def conf_of(self, *services):
+        """A configuration of the relay with some of the services only."""
+        path = self.work / ("relay-%s.conf" % "-".join(services))
+        head, *blocks = self.relay_conf.read_text().split('service "')
+        kept = [block for block in blocks if block.split('"')[0] in services]
+        path.write_text(head + "".join('service "' + block for block in kept))
+        path.chmod(0o600)
+        return path
+
+    # -- the broker --
+
+    def api(self, method, path, data=None):
+        request = urllib.request.Request(
+            self.api_base + path,
+            method=method,
+            data=None if data is None else json.dumps(data).encode(),
+            headers={
+                "Authorization": "Basic " + self.authorization,
+                "Content-Type": "application/json",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            body = answer.read()
+        return json.loads(body) if body else None
+
+    def queue_path(self, queue):
+        vhost = urllib.parse.quote(self.vhost, safe="")
+        return "queues/%s/%s" % (vhost, queue)
+
+    def purge(self, queue):
+        self.api("DELETE", self.queue_path(queue) + "/contents")
+
+    def renew_stream(self):
+        """
+        The history made anew, with its own settings and bindings, so that each publisher
+        begins with an empty one.  One message of another log is put there: a relay waits
+        for a second before it believes that a stream is empty.
+        """
+        path = self.queue_path("debmsg.log")
+        queue = self.api("GET", path)
+        bindings = [b for b in self.api("GET", path + "/bindings") if b["source"]]
+        self.api("DELETE", path)
+        settings = {"durable": True, "auto_delete": False, "arguments": queue["arguments"]}
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.api("PUT", path, settings)
+                break
+            except urllib.error.HTTPError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        for binding in bindings:
+            self.api(
+                "POST",
+                "bindings/%s/e/%s/q/debmsg.log"
+                % (urllib.parse.quote(self.vhost, safe=""), binding["source"]),
+                {"routing_key": binding["routing_key"], "arguments": binding["arguments"]},
+            )
+        if self.seed:
+            self.plain("publish", "alioth", messages=self.seed)
+
+    def make_seed(self):
+        self.run_publish("alioth", b'{"type":"branch.push","subject":"seed"}\n')
+        self.relay(self.conf_of("alioth"))
+        seed = self.work / "seed"
+        with open(seed, "wb") as out:
+            self.debmsg("export", "alioth", stdout=out)
+        self.seed = seed
+
+
+def arguments(parts, description):
+    parser = argparse.ArgumentParser(description=description)
+    for name in ("work", "vhost", "secrets", "keys", "broker"):
+        parser.add_argument("--" + name, required=True)
+    parser.add_argument("part", nargs="*", choices=[[], *parts], default=[])
+    return parser.parse_args()
+
+
+def about_the_machine():
+    cpu = [line for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    versions = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${Version}, "]
+        + ["rabbitmq-server", "erlang-base", "librabbitmq4", "libsqlite3-0", "gnupg"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    print("machine: %s, %d processors" % (cpu[0].split(":")[1].strip() if cpu else "?", os.cpu_count()))
+    print("versions: %s" % versions.rstrip(", "))
+    print("load before: %s" % " ".join(open("/proc/loadavg").read().split()[:3]))
+    print("%d events of %d bytes, %d turns\n" % (events, size, runs), flush=True)
