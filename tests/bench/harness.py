@@ -202,6 +202,15 @@ class Bus:
     def sent(self, service):
         return self.ask_outbox(service, "SELECT sent FROM log")
 
+    def await_sent(self, *services):
+        """Until a relay that runs has had all of these confirmed."""
+        deadline = time.monotonic() + 120
+        for service in services:
+            while not self.ask_outbox(service, "SELECT sent = size FROM log"):
+                if time.monotonic() > deadline:
+                    sys.exit("the relay does not send what %s has" % service)
+                time.sleep(0.05)
+
     def write_events(self, path, count, body):
         """Input of publish --jsonl; body: bytes of an event, as far as it can be that small."""
         self.run_publish("dak", self.lines(1, 0))
