@@ -3,132 +3,52 @@
 
 import json
 import os
-import pathlib
-import statistics
-import subprocess
 import sys
 import time
 
 import harness
-from harness import Run, builddir, events, progress, runs, size, srcdir, tools
+from harness import Run, builddir, events, runs, size, srcdir, tools
+from rates import Rates
+from report import progress
 
-LATENCIES = 50  # of each kind
-ROWS = (1000, 1000000)  # of the outboxes that are compared
+LATENCIES = 200  # of each kind
+TENTH = 10  # the backlog of warming up is so much smaller
+MANY_ROWS, FEW_ROWS = 1000000, 1000  # of the outboxes that are compared
 QUEUE = "consumer.q"
 
 
 # -- rates --
 
 
-class Rates:
-    """By turns: relay, replay, consume, and the plain loops beside them."""
-
-    def __init__(self, bus):
-        self.bus = bus
-        self.rate = {}
-        self.mib = {}
-        self.lines = bus.work / "events"
-        self.messages = bus.work / "messages"
-        self.conf = bus.conf_of("dak")
-
-    def note(self, name, count, seconds, mib=0.0):
-        self.rate.setdefault(name, []).append(count / seconds)
-        self.mib[name] = max(mib, self.mib.get(name, 0))
-
-    def fill(self):
-        """A backlog in the outbox; how many messages it will be."""
-        before = self.bus.sent("dak")
-        run = self.bus.publish("dak", self.lines)
-        self.note("publish", events, run.seconds, run.mib)
-        return before
-
-    def replay(self, count):
-        run = self.bus.debmsg("replay")
-        self.note("replay", count, run.seconds, run.mib)
-
-    def replay_plain(self, count):
-        self.note("replay-plain", count, self.bus.plain("stream", "consumer", count)[0])
-
-    def ours(self, turn):
-        self.bus.renew_stream()
-        before = self.fill()
-        progress("turn %d: relay" % turn)
-        run = self.bus.relay(self.conf)
-        count = self.bus.sent("dak") - before
-        self.note("relay", count, run.seconds, run.mib)
-        progress("turn %d: replay" % turn)
-        readers = [self.replay, self.replay_plain]
-        for reader in readers if turn % 2 else reversed(readers):
-            reader(count + 1)  # and the seed
-        progress("turn %d: consume" % turn)
-        run = self.bus.debmsg("consume", "--queue", "q", "--limit", count)
-        self.note("consume", count, run.seconds, run.mib)
-        progress("turn %d: what plain loops will send" % turn)
-        with open(self.messages, "wb") as out:
-            self.bus.debmsg("export", "dak", stdout=out)
-        return count
-
-    def plain(self, turn, count):
-        """Sends what `ours` sent last to the same exchange, stream and queue."""
-        progress("turn %d: plain loops" % turn)
-        self.bus.renew_stream()
-        seconds = self.bus.plain("publish", "dak", messages=self.messages)[0]
-        self.note("relay-plain", count, seconds)
-        seconds = self.bus.plain("consume", "consumer", QUEUE, count)[0]
-        self.note("consume-plain", count, seconds)
-        self.bus.renew_stream()
-        self.note("relay-bare", count, self.bus.plain("bare", "dak", messages=self.messages)[0])
-        self.bus.purge(QUEUE)
-
-    def measure(self):
-        self.bus.debmsg("consume", "--queue", "q", "--bind", "dak", "--idle-exit", "1")
-        self.bus.write_events(self.lines, min(events, 10000), size)
-        progress("warming up")
-        count = self.ours(1)
-        self.plain(1, count)
-        self.rate.clear()
-        self.mib.clear()
-        self.bus.write_events(self.lines, events, size)
-        for turn in range(1, runs + 1):
-            if turn % 2 == 0:
-                self.plain(turn, count)
-                count = self.ours(turn)
-            else:
-                count = self.ours(turn)
-                self.plain(turn, count)
-
-    def report(self, report):
-        rate, mib = self.rate, self.mib
-        report.ratio(
-            "relay: outbox, signed, confirmed",
-            rate["relay"],
-            rate["relay-plain"],
-            (">=", 0.90),
-            mib["relay"],
-        )
-        report.ratio(
-            "relay, beside a loop without proofs", rate["relay"], rate["relay-bare"], (">=", 0.70)
-        )
-        report.ratio(
-            "consume: received, verified, ledger, stdout",
-            rate["consume"],
-            rate["consume-plain"],
-            (">=", 0.50),
-            mib["consume"],
-        )
-        report.ratio(
-            "replay: read, verified, stdout",
-            rate["replay"],
-            rate["replay-plain"],
-            (">=", 0.80),
-            mib["replay"],
-        )
-
-
 def rates(bus, report):
-    measured = Rates(bus)
-    measured.measure()
-    measured.report(report)
+    lines = bus.work / "events"
+    measured = Rates(bus, lines)
+    progress("warming up")
+    bus.write_events(lines, max(1, events // TENTH), size)
+    measured.turn(1)
+    tenth = measured.start_again()
+    bus.write_events(lines, events, size)
+    for turn in range(1, runs + 1):
+        measured.turn(turn)
+    rate, mib = measured.rate, measured.mib
+    for name, goal, text in (
+        ("relay", 0.90, "relay: outbox, signed, confirmed"),
+        ("relay-bare", 0.70, "relay, beside a loop without proofs"),
+        ("consume", 0.50, "consume: received, verified, ledger, stdout"),
+        ("replay", 0.80, "replay: read, verified, stdout"),
+    ):
+        ours, plain = name.replace("-bare", ""), name if "bare" in name else name + "-plain"
+        report.ratio(text, rate[ours], rate[plain], (">=", goal), mib[ours])
+    for name in ("relay", "consume"):
+        report.row("memory of " + name, mib[name], "MiB", ("<=", 32), mib=mib[name])
+        report.row(
+            "memory of %s, beside a tenth of the backlog" % name,
+            mib[name] / tenth[name],
+            "ratio",
+            ("<=", 1.10),
+            "%.1f MiB" % mib[name],
+            "%.1f MiB" % tenth[name],
+        )
 
 
 # -- latencies --
@@ -300,19 +220,38 @@ def latency(bus, report):
     broker_down(bus, report, hook, data)
 
 
-PARTS = {"rates": rates, "latency": latency}
+# -- outboxes with many rows and with few --
 
 
-def main():
-    arguments = harness.arguments(PARTS, __doc__)
-    harness.about_the_machine()
-    report = harness.Report(builddir / "bench.json")
-    bus = harness.Bus(arguments)
-    bus.make_seed()
-    for part in arguments.part or PARTS:
-        PARTS[part](bus, report)
-    sys.exit(report.finish())
+def outbox(bus, report):
+    services = {"planet": MANY_ROWS, "wiki": FEW_ROWS}
+    append = {name: [] for name in services}
+    relay = {name: [] for name in services}
+    confs = {name: bus.conf_of(name) for name in services}
+    lines = bus.work / "few-events"
+    count = max(1, events // 5)
+    bus.write_events(lines, count, size)
+    progress("an outbox of %d events" % MANY_ROWS)
+    bus.make_rows("rows", "planet", MANY_ROWS, size)
+    turns = 2 * runs + 1  # they are short
+    for turn in range(turns + 1):
+        progress("outboxes, turn %d" % turn)
+        bus.make_rows("rows", "wiki", FEW_ROWS, size)
+        for name in services if turn % 2 else reversed(services):
+            appended = bus.publish(name, lines)
+            bus.renew_stream()
+            relayed = bus.relay(confs[name])
+            if turn:  # the first is to warm up
+                append[name].append(count / appended.seconds)
+                relay[name].append(count / relayed.seconds)
+    kinds = (("append", append), ("relay", relay))
+    for what, rate in kinds:
+        name = "%s, %d rows beside %d" % (what, MANY_ROWS, FEW_ROWS)
+        report.ratio(name, rate["planet"], rate["wiki"], (">=", 0.90))
+
+
+PARTS = {"rates": rates, "latency": latency, "outbox": outbox}
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(harness.main(PARTS, "bench.json", __doc__))

@@ -1,22 +1,23 @@
-"""What bench.py and sweep.py share: the bus, the stopwatch, the report."""
+"""What bench.py and sweep.py share: the bus, and how commands are timed."""
 
 import argparse
 import atexit
 import base64
 import contextlib
 import json
-import math
 import os
 import pathlib
+import shutil
 import signal
 import sqlite3
-import statistics
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+
+from report import Report
 
 builddir = pathlib.Path(os.environ["DEBMSG_BUILDDIR"])
 srcdir = pathlib.Path(os.environ["DEBMSG_SRCDIR"])
@@ -26,19 +27,6 @@ size = int(os.environ["SIZE"])
 runs = int(os.environ["RUNS"])
 
 
-def progress(text):
-    """For people: one line, which the next one overwrites."""
-    if sys.stderr.isatty():
-        sys.stderr.write("\r%s\033[K" % text)
-        sys.stderr.flush()
-
-
-def percentile(values, percent):
-    """The smallest value that so many percent of all do not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
-
-
 class Run:
     """How long a command took, and what memory it had at most."""
 
@@ -46,72 +34,6 @@ class Run:
         self.began, self.ended, kib = (float(word) for word in line.split())
         self.seconds = self.ended - self.began
         self.mib = kib / 1024
-
-
-class Report:
-    """The rows, as a table and as JSON."""
-
-    HEAD = ("", "debmsg", "plain loop", "value", "goal", "", "RSS, MiB")
-
-    def __init__(self, path):
-        self.path = path
-        self.rows = []
-        self.lines = [self.HEAD]
-        self.failed = False
-
-    def row(self, name, value, unit, goal=None, ours="", plain="", spread="", mib=None):
-        """goal: ("<=" or ">=", number), or None where there is only something to see"""
-        ok = goal is None or (value <= goal[1] if goal[0] == "<=" else value >= goal[1])
-        self.failed = self.failed or not ok
-        wanted = "%s %g" % goal if goal else ""
-        self.rows.append(
-            {
-                "name": name,
-                "value": round(value, 3),
-                "unit": unit,
-                "goal": wanted or None,
-                "ok": ok,
-            }
-        )
-        shown = "%.2f%s%s" % (value, "" if unit == "ratio" else " " + unit, spread)
-        verdict = "" if not goal else "ok" if ok else "MISSED"
-        self.lines.append((name, ours, plain, shown, wanted, verdict, "%.1f" % mib if mib else ""))
-
-    def ratio(self, name, ours, plain, goal=None, mib=None):
-        """Rates of debmsg and of what it is compared with, turn by turn."""
-        ratios = [a / b for a, b in zip(ours, plain)]
-        self.row(
-            name,
-            statistics.median(ratios),
-            "ratio",
-            goal,
-            "%.0f/s" % statistics.median(ours),
-            "%.0f/s" % statistics.median(plain),
-            " (%.2f to %.2f)" % (min(ratios), max(ratios)),
-            mib,
-        )
-
-    def latency(self, name, seconds, p50, p99, plain=None, mib=None):
-        for percent, goal in ((50, p50), (99, p99)):
-            ms = 1000 * percentile(seconds, percent)
-            other = "%.2f ms" % (1000 * percentile(plain, percent)) if plain else ""
-            self.row(
-                "%s, p%d" % (name, percent), ms, "ms", ("<=", goal), "%.2f ms" % ms, other, mib=mib
-            )
-
-    def finish(self):
-        progress("")
-        widths = [max(len(line[i]) for line in self.lines) for i in range(len(self.HEAD))]
-        for line in self.lines:
-            cells = [
-                cell.ljust(width) if i in (0, 5) else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths))
-            ]
-            print("  ".join(cells).rstrip())
-        text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in self.rows)
-        self.path.write_text("[\n%s\n]\n" % text)
-        print("\n%s" % self.path)
-        return 1 if self.failed else 0
 
 
 class Bus:
@@ -125,12 +47,14 @@ class Bus:
         self.broker = arguments.broker
         self.conf = self.work / "debmsg.conf"
         self.relay_conf = self.work / "relay.conf"
+        self.environment = {**os.environ, "DEBMSG_CONF": str(self.conf)}
         self.children = []
         self.api_base = "http://127.0.0.1:%s/api/" % os.environ["DEBMSG_MGMT_PORT"]
         password = pathlib.Path(self.password("admin")).read_text().strip()
         self.authorization = base64.b64encode(("admin:" + password).encode()).decode()
         self.log = open(self.work / "commands.log", "ab")
         self.seed = None
+        self.make_room()
         atexit.register(self.close)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
@@ -222,26 +146,38 @@ class Bus:
         form = '{"type":"upload.accept","subject":"page-%03d","data":{"summary":"accepted","text":"%s"}}'
         return "".join(form % (i % 1000, "x" * pad) + "\n" for i in range(count)).encode()
 
-    def run_publish(self, service, lines):
+    def run_publish(self, service, lines, conf=None):
         path = self.work / "lines"
         path.write_bytes(lines)
-        return self.publish(service, path)
+        return self.publish(service, path, conf)
 
-    def publish(self, service, path):
+    def publish(self, service, path, conf=None):
         with open(path, "rb") as lines:
-            return self.debmsg("publish", "--service", service, "--jsonl", stdin=lines)
+            return self.debmsg("publish", "--service", service, "--jsonl", stdin=lines, conf=conf)
 
-    def relay(self, conf=None):
-        return self.debmsg("relay", "--once", conf=conf or self.relay_conf)
+    def relay(self, conf):
+        return self.debmsg("relay", "--once", conf=conf)
 
-    def conf_of(self, *services):
-        """A configuration of the relay with some of the services only."""
-        path = self.work / ("relay-%s.conf" % "-".join(services))
-        head, *blocks = self.relay_conf.read_text().split('service "')
-        kept = [block for block in blocks if block.split('"')[0] in services]
-        path.write_text(head + "".join('service "' + block for block in kept))
+    def make_rows(self, kind, service, *numbers):
+        """A new log, by outbox.c."""
+        self.forget(service)
+        self.run([tools / "outbox", kind, service, *numbers], env=self.environment)
+
+    def forget(self, service):
+        """An outbox that is made anew begins a new log."""
+        shutil.rmtree(self.work / "state/outbox" / service, ignore_errors=True)
+
+    def write_conf(self, name, text):
+        path = self.work / name
+        path.write_text(text)
         path.chmod(0o600)
         return path
+
+    def conf_of(self, service):
+        """A configuration of the relay with one of the services only."""
+        head, *blocks = self.relay_conf.read_text().split('service "')
+        kept = [block for block in blocks if block.split('"')[0] == service]
+        return self.write_conf("relay-%s.conf" % service, head + 'service "' + kept[0])
 
     # -- the broker --
 
@@ -262,6 +198,17 @@ class Bus:
     def queue_path(self, queue):
         vhost = urllib.parse.quote(self.vhost, safe="")
         return "queues/%s/%s" % (vhost, queue)
+
+    def make_room(self):
+        """A consumer's queue drops what is more than a million messages."""
+        vhost = urllib.parse.quote(self.vhost, safe="")
+        policy = self.api("GET", "policies/%s/consumers" % vhost)
+        if events < policy["definition"]["max-length"] // 2:
+            return
+        policy["definition"]["max-length"] = 4 * events
+        policy["definition"]["max-length-bytes"] *= 10
+        policy["priority"] += 1
+        self.api("PUT", "policies/%s/bench" % vhost, policy)
 
     def purge(self, queue):
         self.api("DELETE", self.queue_path(queue) + "/contents")
@@ -305,14 +252,6 @@ class Bus:
         self.seed = seed
 
 
-def arguments(parts, description):
-    parser = argparse.ArgumentParser(description=description)
-    for name in ("work", "vhost", "secrets", "keys", "broker"):
-        parser.add_argument("--" + name, required=True)
-    parser.add_argument("part", nargs="*", choices=[[], *parts], default=[])
-    return parser.parse_args()
-
-
 def about_the_machine():
     cpu = [line for line in open("/proc/cpuinfo") if line.startswith("model name")]
     versions = subprocess.run(
@@ -326,3 +265,23 @@ def about_the_machine():
     print("versions: %s" % versions.rstrip(", "))
     print("load before: %s" % " ".join(open("/proc/loadavg").read().split()[:3]))
     print("%d events of %d bytes, %d turns\n" % (events, size, runs), flush=True)
+
+
+def main(parts, name, description):
+    """Measures the parts that are asked for, or all; the exit status."""
+    parser = argparse.ArgumentParser(description=description)
+    for option in ("work", "vhost", "secrets", "keys", "broker"):
+        parser.add_argument("--" + option, required=True)
+    parser.add_argument("part", nargs="*")
+    arguments = parser.parse_args()
+    unknown = [part for part in arguments.part if part not in parts]
+    if unknown:
+        print("there is no part %s; there are %s" % (unknown[0], ", ".join(parts)), file=sys.stderr)
+        return 64
+    about_the_machine()
+    report = Report(builddir / name)
+    bus = Bus(arguments)
+    bus.make_seed()
+    for part in arguments.part or parts:
+        parts[part](bus, report)
+    return report.finish()
