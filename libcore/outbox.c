@@ -40,6 +40,13 @@ static const struct bus_db_schema schema = {
 static const char *const sql_of[S_COUNT] = {
 	[S_LOG] = "SELECT origin, created, size, sent, sent_time, checkpoint_time,"
 		  " checkpoint_size FROM log",
+	/* one statement: one look at the file, at one moment */
+	[S_STATE] = "SELECT origin, created, size, sent, sent_time, checkpoint_time,"
+		    " checkpoint_size, (SELECT max(size) FROM checkpoint),"
+		    " (SELECT added FROM event WHERE id = log.size - 1),"
+		    " (SELECT added FROM event WHERE id = log.sent),"
+		    " (SELECT min(id) FROM event),"
+		    " (SELECT sum(last - first + 1) FROM resend) FROM log",
 	[S_LOG_INSERT] = "INSERT INTO log VALUES (?1, ?2, 0, 0, 0, 0, 0)",
 	[S_LOG_SIZE] = "UPDATE log SET size = ?1",
 	[S_LOG_SENT] = "UPDATE log SET sent = ?1, sent_time = ?2",
@@ -57,15 +64,12 @@ static const char *const sql_of[S_COUNT] = {
 		       " ORDER BY size LIMIT 1",
 	[S_CP_INSERT] = "INSERT INTO checkpoint VALUES (?1, ?2, ?3)",
 	[S_CP_RENEW] = "UPDATE checkpoint SET note = ?2 WHERE size = ?1",
-	[S_CP_LAST] = "SELECT max(size) FROM checkpoint",
 	[S_CURSOR_SET] = "INSERT OR REPLACE INTO cursor VALUES (?1, ?2)",
 	[S_CURSOR_DELETE] = "DELETE FROM cursor WHERE name = ?1",
 	[S_CURSOR_GET] = "SELECT value FROM cursor WHERE name = ?1",
 	/* ?2 is where to begin: one lower bound is all that SQLite uses of an index */
 	[S_CURSOR_NEXT] = "SELECT name FROM cursor WHERE name >= ?2 AND name <> ?3 AND"
 			  " name < ?1 || char(1114111) ORDER BY name LIMIT 1",
-	[S_FIRST] = "SELECT min(id) FROM event",
-	[S_RESEND_COUNT] = "SELECT sum(last - first + 1) FROM resend",
 	[S_RESEND_NEXT] = "SELECT first, last FROM resend ORDER BY first LIMIT 1",
 	[S_RESEND_NEAR] = "SELECT min(first), max(last) FROM resend"
 			  " WHERE first <= ?2 + 1 AND last >= ?1 - 1",
@@ -172,60 +176,6 @@ enum bus_code bus_outbox_start_log(struct bus_outbox *box, const char *after, st
 	sqlite3_bind_text(stmt, 1, origin, -1, SQLITE_TRANSIENT);
 	sqlite3_bind_int64(stmt, 2, now - 1000000);
 	return bus_outbox_run(box, stmt, err);
-}
-
-/*
- * Looked at whenever it is read, not only when the file is opened: the adapter's user can
- * write to the file, and what is signed with the relay's key must be of this log.
- */
-static enum bus_code check_log(const struct bus_outbox *box, const struct bus_outbox_state *log,
-			       struct bus_err *err)
-{
-	if (!bus_origin_valid(log->origin) ||
-	    bus_origin_name_len(log->origin) != strlen(box->name) ||
-	    memcmp(log->origin, box->name, strlen(box->name)) != 0)
-		return bus_fail(err, BUS_E_CONFIG,
-				"outbox: the log in %s is %s, but `origin` says %s; a log cannot "
-				"be "
-				"renamed: set origin back, or move that directory away",
-				box->directory, log->origin, box->name);
-	if (log->size > INT64_MAX || log->sent > log->size)
-		return bus_fail(err, BUS_E_CONFIG,
-				"outbox: the numbers of the log in %s are damaged; move that "
-				"directory away, and a new log begins",
-				box->directory);
-	return BUS_OK;
-}
-
-enum bus_code bus_outbox_read_log(struct bus_outbox *box, struct bus_outbox_state *ret,
-				  struct bus_err *err)
-{
-	sqlite3_stmt *stmt = bus_outbox_statement(box, S_LOG, err);
-	enum bus_code rc = BUS_OK;
-	const char *origin;
-	int step;
-
-	if (!stmt)
-		return bus_outbox_fail(box, "cannot use", err);
-	memset(ret, 0, sizeof(*ret));
-	step = sqlite3_step(stmt);
-	if (step == SQLITE_DONE)
-		rc = bus_fail(err, BUS_E_NO, "outbox: no log has begun in %s", box->directory);
-	else if (step != SQLITE_ROW)
-		rc = bus_outbox_fail(box, "cannot read", err);
-	if (!rc) {
-		origin = (const char *)sqlite3_column_text(stmt, 0);
-		snprintf(ret->origin, sizeof(ret->origin), "%s", origin ? origin : "");
-		ret->created_us = sqlite3_column_int64(stmt, 1);
-		ret->size = (uint64_t)sqlite3_column_int64(stmt, 2);
-		ret->sent = (uint64_t)sqlite3_column_int64(stmt, 3);
-		ret->sent_us = sqlite3_column_int64(stmt, 4);
-		ret->checkpoint_us = sqlite3_column_int64(stmt, 5);
-		ret->checkpoint_size = (uint64_t)sqlite3_column_int64(stmt, 6);
-		rc = check_log(box, ret, err);
-	}
-	sqlite3_reset(stmt);
-	return rc;
 }
 
 /* Begins the log of a new file; reading an old one checks that it is the one we think. */

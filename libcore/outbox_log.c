@@ -33,27 +33,79 @@ enum bus_code bus_outbox_number(struct bus_outbox *box, enum bus_outbox_statemen
 	return rc;
 }
 
+/*
+ * Looked at whenever it is read, not only when the file is opened: the adapter's user can
+ * write to the file, and what is signed with the relay's key must be of this log.
+ */
+static enum bus_code check_log(const struct bus_outbox *box, const struct bus_outbox_state *log,
+			       struct bus_err *err)
+{
+	if (!bus_origin_valid(log->origin) ||
+	    bus_origin_name_len(log->origin) != strlen(box->name) ||
+	    memcmp(log->origin, box->name, strlen(box->name)) != 0)
+		return bus_fail(err, BUS_E_CONFIG,
+				"outbox: the log in %s is %s, but `origin` says %s; a log cannot "
+				"be "
+				"renamed: set origin back, or move that directory away",
+				box->directory, log->origin, box->name);
+	if (log->size > INT64_MAX || log->sent > log->size)
+		return bus_fail(err, BUS_E_CONFIG,
+				"outbox: the numbers of the log in %s are damaged; move that "
+				"directory away, and a new log begins",
+				box->directory);
+	return BUS_OK;
+}
+
+/* The one row of S_LOG, or of S_STATE, which has more. */
+static enum bus_code read_row(struct bus_outbox *box, enum bus_outbox_statement which,
+			      struct bus_outbox_state *ret, struct bus_err *err)
+{
+	sqlite3_stmt *stmt = bus_outbox_statement(box, which, err);
+	enum bus_code rc = BUS_OK;
+	const char *origin;
+	int step;
+
+	if (!stmt)
+		return bus_outbox_fail(box, "cannot use", err);
+	memset(ret, 0, sizeof(*ret));
+	step = sqlite3_step(stmt);
+	if (step == SQLITE_DONE)
+		rc = bus_fail(err, BUS_E_NO, "outbox: no log has begun in %s", box->directory);
+	else if (step != SQLITE_ROW)
+		rc = bus_outbox_fail(box, "cannot read", err);
+	if (!rc) {
+		origin = (const char *)sqlite3_column_text(stmt, 0);
+		snprintf(ret->origin, sizeof(ret->origin), "%s", origin ? origin : "");
+		ret->created_us = sqlite3_column_int64(stmt, 1);
+		ret->size = (uint64_t)sqlite3_column_int64(stmt, 2);
+		ret->sent = (uint64_t)sqlite3_column_int64(stmt, 3);
+		ret->sent_us = sqlite3_column_int64(stmt, 4);
+		ret->checkpoint_us = sqlite3_column_int64(stmt, 5);
+		ret->checkpoint_size = (uint64_t)sqlite3_column_int64(stmt, 6);
+	}
+	if (!rc && which == S_STATE) { /* NULL, where there is none, reads as 0 */
+		ret->signed_size = (uint64_t)sqlite3_column_int64(stmt, 7);
+		ret->last_us = sqlite3_column_int64(stmt, 8);
+		ret->oldest_unsent_us = sqlite3_column_int64(stmt, 9);
+		ret->first = (uint64_t)sqlite3_column_int64(stmt, 10);
+		ret->resend = (uint64_t)sqlite3_column_int64(stmt, 11);
+	}
+	if (!rc)
+		rc = check_log(box, ret, err);
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+enum bus_code bus_outbox_read_log(struct bus_outbox *box, struct bus_outbox_state *ret,
+				  struct bus_err *err)
+{
+	return read_row(box, S_LOG, ret, err);
+}
+
 enum bus_code bus_outbox_state(struct bus_outbox *box, struct bus_outbox_state *ret,
 			       struct bus_err *err)
 {
-	int64_t signed_size = 0, first = 0, resend = 0;
-	enum bus_code rc;
-
-	rc = bus_outbox_read_log(box, ret, err);
-	if (!rc)
-		rc = bus_outbox_number(box, S_CP_LAST, 0, &signed_size, err);
-	if (!rc && ret->size)
-		rc = bus_outbox_number(box, S_ADDED, ret->size - 1, &ret->last_us, err);
-	if (!rc && ret->sent < ret->size)
-		rc = bus_outbox_number(box, S_ADDED, ret->sent, &ret->oldest_unsent_us, err);
-	if (!rc && ret->size)
-		rc = bus_outbox_number(box, S_FIRST, 0, &first, err);
-	if (!rc)
-		rc = bus_outbox_number(box, S_RESEND_COUNT, 0, &resend, err);
-	ret->signed_size = (uint64_t)signed_size;
-	ret->first = (uint64_t)first;
-	ret->resend = (uint64_t)resend;
-	return rc;
+	return read_row(box, S_STATE, ret, err);
 }
 
 /* Who holds the lock?  The kernel knows; a pid in the file could be stale. */

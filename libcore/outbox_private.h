@@ -17,6 +17,7 @@
  */
 enum bus_outbox_statement {
 	S_LOG,
+	S_STATE,
 	S_LOG_INSERT,
 	S_LOG_SIZE,
 	S_LOG_SENT,
@@ -31,13 +32,10 @@ enum bus_outbox_statement {
 	S_CP_AFTER,
 	S_CP_INSERT,
 	S_CP_RENEW,
-	S_CP_LAST,
 	S_CURSOR_SET,
 	S_CURSOR_DELETE,
 	S_CURSOR_GET,
 	S_CURSOR_NEXT,
-	S_FIRST,
-	S_RESEND_COUNT,
 	S_RESEND_NEXT,
 	S_RESEND_NEAR,
 	S_RESEND_DELETE,
