@@ -161,8 +161,7 @@ void bus_publisher_disconnect(struct bus_publisher *p)
 	bus_broker_close(p->broker);
 	p->broker = NULL;
 	p->turn++;
-	bus_signed_batch_free(p->batch);
-	p->batch = NULL;
+	bus_publisher_drop_batches(p);
 }
 
 bool bus_publisher_connected(const struct bus_publisher *p)
@@ -295,9 +294,36 @@ static enum bus_code publish_one(struct bus_publisher *p, struct bus_err *err)
 	return BUS_OK;
 }
 
-/* Publishes up to BURST events; *ret_more: there was no lack of them. */
-static enum bus_code publish_some(struct bus_publisher *p, bool *ret_more, struct bus_err *err)
+/*
+ * While a batch is sent, gpg signs the one after it: a whole one, so that a batch is
+ * never smaller for it.
+ */
+static enum bus_code next_batch(struct bus_publisher *p, uint64_t size, struct bus_err *err)
 {
+	const bool started = p->ahead != NULL;
+	enum bus_code rc;
+
+	bus_signed_batch_free(p->batch);
+	p->batch = p->ahead;
+	p->ahead = NULL;
+	rc = started ? bus_signed_batch_finish(p->batch, p->box, err)
+		     : bus_signed_batch_load(&p->batch, p->box, bus_publisher_next(p), &p->signing,
+					     err);
+	if (rc) { /* it must not be sent */
+		bus_publisher_drop_batches(p);
+		return rc;
+	}
+	if (!p->batch || p->again || size < bus_signed_batch_end(p->batch) + BUS_SIGNED_BATCH_MAX)
+		return BUS_OK;
+	return bus_signed_batch_start(&p->ahead, p->box, bus_signed_batch_end(p->batch),
+				      &p->signing, err);
+}
+
+/* Publishes up to BURST events of a log of `size`; *ret_more: there was no lack of them. */
+static enum bus_code publish_some(struct bus_publisher *p, uint64_t size, bool *ret_more,
+				  struct bus_err *err)
+{
+	const uint64_t until = p->until < size ? p->until : size;
 	enum bus_code rc = BUS_OK;
 	int i;
 
@@ -307,20 +333,15 @@ static enum bus_code publish_some(struct bus_publisher *p, bool *ret_more, struc
 	if (!bus_confirms_open(&p->confirms))
 		p->progress_us = bus_time_mono(); /* nothing was being waited for */
 	for (i = 0; !rc && i < BURST; i++) {
-		if (bus_publisher_next(p) >= p->until)
+		if (bus_publisher_next(p) >= until)
 			return BUS_OK;
 		if (p->blocked || bus_confirms_full(&p->confirms))
 			return BUS_OK;
 		p->full = !bus_broker_can_send(p->broker);
 		if (p->full)
 			return BUS_OK;
-		if (p->batch && bus_publisher_next(p) >= bus_signed_batch_end(p->batch)) {
-			bus_signed_batch_free(p->batch);
-			p->batch = NULL;
-		}
-		if (!p->batch)
-			rc = bus_signed_batch_load(&p->batch, p->box, bus_publisher_next(p),
-						   &p->signing, err);
+		if (!p->batch || bus_publisher_next(p) >= bus_signed_batch_end(p->batch))
+			rc = next_batch(p, size, err);
 		if (rc || !p->batch)
 			return rc;
 		rc = publish_one(p, err);
@@ -395,7 +416,7 @@ enum bus_code bus_publisher_pump(struct bus_publisher *p, struct bus_publisher_s
 	if (!rc && !p->checked && ret->size > bus_publisher_next(p))
 		rc = check_not_behind(p, err);
 	if (!rc)
-		rc = publish_some(p, &more, err);
+		rc = publish_some(p, ret->size, &more, err);
 	if (!rc && !more)
 		rc = bus_publisher_prune(p, ret, err);
 	if (rc)

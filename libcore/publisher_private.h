@@ -28,6 +28,7 @@ struct bus_publisher {
 
 	struct bus_broker *broker;	/* NULL: not connected */
 	struct bus_signed_batch *batch; /* holds `next`; NULL: to be loaded */
+	struct bus_signed_batch *ahead; /* the one after it, being signed; NULL: none */
 	struct bus_buf proof;
 	bool checked; /* the log in the broker is not ahead of ours */
 	bool blocked; /* by an alarm of the broker */
@@ -55,6 +56,7 @@ struct bus_publisher {
 
 /* The event that is published next. */
 uint64_t bus_publisher_next(const struct bus_publisher *p);
+void bus_publisher_drop_batches(struct bus_publisher *p);
 /* Publishing goes on with this event, up to `until`; no confirm may be awaited. */
 void bus_publisher_go_to(struct bus_publisher *p, uint64_t event, uint64_t until);
 

@@ -15,14 +15,20 @@ uint64_t bus_publisher_next(const struct bus_publisher *p)
 	return p->first + p->confirms.sent;
 }
 
+void bus_publisher_drop_batches(struct bus_publisher *p)
+{
+	bus_signed_batch_free(p->batch);
+	bus_signed_batch_free(p->ahead);
+	p->batch = p->ahead = NULL;
+}
+
 void bus_publisher_go_to(struct bus_publisher *p, uint64_t event, uint64_t until)
 {
 	p->first = event - p->confirms.sent;
 	p->saved = event;
 	p->until = until;
 	p->again = until != UINT64_MAX;
-	bus_signed_batch_free(p->batch);
-	p->batch = NULL;
+	bus_publisher_drop_batches(p);
 }
 
 enum bus_code bus_publisher_choose(struct bus_publisher *p,

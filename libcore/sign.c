@@ -82,10 +82,29 @@ void bus_keyring_close(struct bus_keyring *ring)
 {
 	if (!ring)
 		return;
+	bus_keyring_sign_cancel(ring);
 	if (ring->ctx)
 		gpgme_release(ring->ctx);
 	free(ring->homedir);
 	free(ring);
+}
+
+unsigned int bus_keyring_find(struct bus_keyring *ring, const char *fingerprint, bool secret,
+			      struct _gpgme_key **ret)
+{
+	gpgme_key_t key = NULL, other = NULL;
+	gpgme_error_t e;
+
+	e = gpgme_op_keylist_start(ring->ctx, fingerprint, secret);
+	if (!e)
+		e = gpgme_op_keylist_next(ring->ctx, &key);
+	/* to the end of the list: gpg must not be left in the middle of it */
+	while (!e && !gpgme_op_keylist_next(ring->ctx, &other))
+		gpgme_key_unref(other);
+	gpgme_op_keylist_end(ring->ctx);
+	if (!e)
+		*ret = key;
+	return e;
 }
 
 const char *bus_keyring_library(void)
@@ -102,7 +121,7 @@ const char *bus_keyring_engine(const struct bus_keyring *ring)
 	return info ? info->version : NULL;
 }
 
-static void copy_fpr(char out[BUS_FPR_MAX + 1], const char *fpr)
+void bus_keyring_copy_fpr(char out[BUS_FPR_MAX + 1], const char *fpr)
 {
 	size_t len = fpr ? strnlen(fpr, BUS_FPR_MAX) : 0;
 
@@ -110,112 +129,9 @@ static void copy_fpr(char out[BUS_FPR_MAX + 1], const char *fpr)
 	out[len] = '\0';
 }
 
-static bool digest_is_strong(gpgme_hash_algo_t algo)
+bool bus_keyring_is_strong(unsigned int digest)
 {
-	return algo == GPGME_MD_SHA256 || algo == GPGME_MD_SHA384 || algo == GPGME_MD_SHA512;
-}
-
-/* A secret key that cannot sign: why not, and what to do. */
-static enum bus_code unusable(const struct bus_keyring *ring, gpgme_key_t key,
-			      const char *fingerprint, struct bus_err *err)
-{
-	if (key->revoked)
-		return bus_fail(err, BUS_E_CONFIG,
-				"sign: the signing key %s is revoked; nothing is signed with it. "
-				"Make "
-				"a new one, have it trusted, and set `key` in `signing`",
-				fingerprint);
-	if (key->expired)
-		return bus_fail(
-			err, BUS_E_CONFIG,
-			"sign: the signing key %s has expired; extend it with gpg --homedir "
-			"%s --quick-set-expire %s 2y and give its new public copy to all who "
-			"trust it, or set another `key` in `signing`",
-			fingerprint, ring->homedir, fingerprint);
-	return bus_fail(err, BUS_E_CONFIG,
-			"sign: key %s in %s has no part that may sign now (subkeys: expired, "
-			"revoked "
-			"or for other uses); see gpg --homedir %s --list-secret-keys",
-			fingerprint, ring->homedir, ring->homedir);
-}
-
-static enum bus_code find_signing_key(struct bus_keyring *ring, const char *fingerprint,
-				      gpgme_key_t *ret, struct bus_err *err)
-{
-	gpgme_error_t e = gpgme_get_key(ring->ctx, fingerprint, ret, 1);
-
-	if (e && gpgme_err_code(e) != GPG_ERR_EOF)
-		return bus_keyring_fail(ring, "cannot look up the signing key", e, err);
-	if (e)
-		return bus_fail(err, BUS_E_CONFIG,
-				"sign: no secret key %s in %s; make one with gpg --homedir %s "
-				"--quick-generate-key and set `key` in `signing`",
-				fingerprint, ring->homedir, ring->homedir);
-	if (!(*ret)->can_sign || (*ret)->expired || (*ret)->revoked)
-		return unusable(ring, *ret, fingerprint, err);
-	return BUS_OK;
-}
-
-enum bus_code bus_keyring_has(struct bus_keyring *ring, const char *key, struct bus_err *err)
-{
-	gpgme_key_t secret = NULL;
-	enum bus_code rc = find_signing_key(ring, key, &secret, err);
-
-	if (secret)
-		gpgme_key_unref(secret);
-	return rc;
-}
-
-enum bus_code bus_keyring_sign(struct bus_keyring *ring, const char *key, const void *bytes,
-			       size_t len, struct bus_buf *signature, struct bus_signer *ret_signer,
-			       struct bus_err *err)
-{
-	gpgme_data_t in = NULL, out = NULL;
-	gpgme_sign_result_t result;
-	gpgme_key_t secret = NULL;
-	enum bus_code rc;
-	gpgme_error_t e;
-	char *raw = NULL;
-	size_t raw_len;
-
-	rc = find_signing_key(ring, key, &secret, err);
-	if (rc)
-		goto out;
-	gpgme_signers_clear(ring->ctx);
-	e = gpgme_signers_add(ring->ctx, secret);
-	if (!e)
-		e = gpgme_data_new_from_mem(&in, bytes, len, 0);
-	if (!e)
-		e = gpgme_data_new(&out);
-	if (!e)
-		e = gpgme_op_sign(ring->ctx, in, out, GPGME_SIG_MODE_DETACH);
-	if (e) {
-		rc = bus_keyring_fail(ring, "cannot sign (is gpg-agent installed and able to run?)",
-				      e, err);
-		goto out;
-	}
-	result = gpgme_op_sign_result(ring->ctx);
-	if (!result || !result->signatures || result->signatures->next ||
-	    !digest_is_strong(result->signatures->hash_algo)) {
-		rc = bus_fail(err, BUS_E_CONFIG,
-			      "sign: key %s signs with a digest weaker than SHA-256; see "
-			      "personal-digest-preferences in %s/gpg.conf",
-			      key, ring->homedir);
-		goto out;
-	}
-	copy_fpr(ret_signer->primary, secret->subkeys->fpr);
-	copy_fpr(ret_signer->subkey, result->signatures->fpr);
-	raw = gpgme_data_release_and_get_mem(out, &raw_len);
-	out = NULL;
-	bus_buf_add(signature, raw, raw_len);
-	rc = bus_buf_check(signature, "sign", err);
-out:
-	gpgme_free(raw);
-	gpgme_data_release(in);
-	gpgme_data_release(out);
-	if (secret)
-		gpgme_key_unref(secret);
-	return rc;
+	return digest == GPGME_MD_SHA256 || digest == GPGME_MD_SHA384 || digest == GPGME_MD_SHA512;
 }
 
 static enum bus_code signature_status(const struct _gpgme_signature *sig, struct bus_err *err)
@@ -246,7 +162,7 @@ static enum bus_code signature_status(const struct _gpgme_signature *sig, struct
 	if ((sig->summary & (GPGME_SIGSUM_RED | GPGME_SIGSUM_SYS_ERROR)) || sig->wrong_key_usage)
 		return bus_fail(err, BUS_E_BAD_SIGNATURE, "sign: key %s may not make signatures",
 				fpr);
-	if (!digest_is_strong(sig->hash_algo))
+	if (!bus_keyring_is_strong(sig->hash_algo))
 		return bus_fail(err, BUS_E_WEAK_SIGNATURE, "sign: digest %s is too weak",
 				gpgme_hash_algo_name(sig->hash_algo));
 	return BUS_OK;
@@ -280,7 +196,7 @@ static enum bus_code check_key(struct bus_keyring *ring, const char *fpr, struct
 	gpgme_subkey_t sub;
 	gpgme_error_t e;
 
-	e = gpgme_get_key(ring->ctx, fpr, &key, 0);
+	e = bus_keyring_find(ring, fpr, false, &key);
 	if (e)
 		return bus_keyring_fail(ring, "cannot look up the signer's key", e, err);
 	sub = find_subkey(key, fpr);
@@ -296,8 +212,8 @@ static enum bus_code check_key(struct bus_keyring *ring, const char *fpr, struct
 			      "sign: key %s or its primary key has less than %d bits", fpr,
 			      BUS_RSA_BITS_MIN);
 	if (!rc) {
-		copy_fpr(signer->primary, key->subkeys->fpr);
-		copy_fpr(signer->subkey, fpr);
+		bus_keyring_copy_fpr(signer->primary, key->subkeys->fpr);
+		bus_keyring_copy_fpr(signer->subkey, fpr);
 	}
 	gpgme_key_unref(key);
 	return rc;
@@ -376,7 +292,7 @@ static enum bus_code verify_once(struct bus_keyring *ring, const void *bytes, si
 	*ret_undecided = gpgme_err_code(result->signatures->status) == GPG_ERR_GENERAL;
 	if (rc)
 		goto out;
-	copy_fpr(fpr, result->signatures->fpr); /* before the next call into gpgme */
+	bus_keyring_copy_fpr(fpr, result->signatures->fpr); /* before the next call into gpgme */
 	rc = check_key(ring, fpr, ret_signer, err);
 out:
 	gpgme_data_release(text);

@@ -58,6 +58,18 @@ enum bus_code bus_keyring_sign(struct bus_keyring *ring, const char *key, const 
 			       struct bus_err *err);
 
 /*
+ * The same in two steps, so that something else can be done while gpg is at work; the
+ * caller keeps bytes until then.  In between nothing else may be asked of this keyring.
+ */
+enum bus_code bus_keyring_sign_start(struct bus_keyring *ring, const char *key, const void *bytes,
+				     size_t len, struct bus_err *err);
+/* Waits for what was started. */
+enum bus_code bus_keyring_sign_finish(struct bus_keyring *ring, struct bus_buf *signature,
+				      struct bus_signer *ret_signer, struct bus_err *err);
+/* Forgets what was started; fine if nothing was. */
+void bus_keyring_sign_cancel(struct bus_keyring *ring);
+
+/*
  * PROTOCOL section 5, step 4.  Good means: exactly one signature, by a key that
  * is in the ring, valid, neither expired nor revoked; digest SHA-256 or better;
  * RSA (and DSA) of at least 2048 bits.  Otherwise the failure's own code.

@@ -124,7 +124,7 @@ enum bus_code bus_keyring_is_open(struct bus_keyring *ring, const char *subkey, 
 	gpgme_error_t e;
 
 	gpgme_set_keylist_mode(ring->ctx, mode | GPGME_KEYLIST_MODE_WITH_KEYGRIP);
-	e = gpgme_get_key(ring->ctx, subkey, &key, 1);
+	e = bus_keyring_find(ring, subkey, true, &key);
 	gpgme_set_keylist_mode(ring->ctx, mode);
 	if (e)
 		return bus_keyring_fail(ring, "cannot look up a secret key", e, err);
@@ -222,7 +222,7 @@ static bool certifier_is_usable(struct bus_keyring *ring, const char *fpr)
 	gpgme_key_t key = NULL;
 	bool usable;
 
-	if (gpgme_get_key(ring->ctx, fpr, &key, 0) != 0)
+	if (bus_keyring_find(ring, fpr, false, &key) != 0)
 		return false;
 	usable = !key->revoked && !key->expired && !key->disabled && !key->invalid && key->fpr &&
 		 strcmp(key->fpr, fpr) == 0;
@@ -251,7 +251,7 @@ enum bus_code bus_keyring_certifications(struct bus_keyring *ring, const char *f
 	size_t i;
 
 	gpgme_set_keylist_mode(ring->ctx, mode | GPGME_KEYLIST_MODE_SIGS);
-	e = gpgme_get_key(ring->ctx, fingerprint, &key, 0);
+	e = bus_keyring_find(ring, fingerprint, false, &key);
 	gpgme_set_keylist_mode(ring->ctx, mode);
 	if (e)
 		return bus_keyring_fail(ring, "cannot list certifications", e, err);

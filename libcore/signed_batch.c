@@ -15,7 +15,13 @@ struct bus_signed_batch {
 	struct bus_outbox_event event[BUS_SIGNED_BATCH_MAX];
 	struct bus_hash leaf[BUS_SIGNED_BATCH_MAX];
 	struct bus_batch *tree;
-	char *note;
+	char *note; /* the checkpoint and its signature; NULL: not signed yet */
+
+	/* While gpg signs: what it signs, and with which keyring; NULL: it does not. */
+	struct bus_signing *signing;
+	struct bus_range after;
+	char origin[BUS_ORIGIN_MAX + 1];
+	struct bus_buf text;
 };
 
 void bus_signed_batch_free(struct bus_signed_batch *batch)
@@ -24,6 +30,9 @@ void bus_signed_batch_free(struct bus_signed_batch *batch)
 
 	if (!batch)
 		return;
+	if (batch->signing)
+		bus_keyring_sign_cancel(batch->signing->ring);
+	bus_buf_finish(&batch->text);
 	for (i = 0; i < batch->count; i++)
 		free((void *)(uintptr_t)batch->event[i].type);
 	bus_outbox_checkpoint_finish(&batch->before);
@@ -65,15 +74,51 @@ static enum bus_code keep(void *arg, const struct bus_outbox_event *ev, struct b
 	return BUS_OK;
 }
 
-static enum bus_code sign_text(struct bus_signing *signing, const struct bus_buf *text,
-			       struct bus_buf *signature, struct bus_signer *ret_signer,
-			       struct bus_err *err)
+/* Has gpg begin to sign a checkpoint at the batch's end. */
+static enum bus_code begin_signing(struct bus_signed_batch *batch, struct bus_outbox *box,
+				   struct bus_signing *signing, struct bus_err *err)
 {
 	const int64_t began = bus_time_mono();
+	struct bus_outbox_state state;
+	struct bus_checkpoint cp;
+	enum bus_code rc;
+	size_t i;
+
+	rc = bus_outbox_state(box, &state, err);
+	if (rc)
+		return rc;
+	batch->after = batch->before.range;
+	for (i = 0; i < batch->count; i++)
+		bus_range_append(&batch->after, &batch->leaf[i]);
+	memcpy(batch->origin, state.origin, sizeof(batch->origin));
+	memcpy(cp.origin, state.origin, sizeof(cp.origin));
+	cp.size = batch->after.size;
+	bus_range_root(&batch->after, &cp.root);
+	bus_buf_clear(&batch->text);
+	bus_checkpoint_format(&batch->text, &cp);
+	rc = bus_buf_check(&batch->text, "relay", err);
+	if (rc)
+		return rc;
+	rc = bus_keyring_sign_start(signing->ring, signing->key, batch->text.p, batch->text.len,
+				    err);
+	signing->us += bus_time_mono() - began;
+	if (rc)
+		signing->failed++;
+	else
+		batch->signing = signing;
+	return rc;
+}
+
+/* Waits for the signature. */
+static enum bus_code take_signature(struct bus_signed_batch *batch, struct bus_buf *signature,
+				    struct bus_signer *ret_signer, struct bus_err *err)
+{
+	const int64_t began = bus_time_mono();
+	struct bus_signing *signing = batch->signing;
 	enum bus_code rc;
 
-	rc = bus_keyring_sign(signing->ring, signing->key, text->p, text->len, signature,
-			      ret_signer, err);
+	rc = bus_keyring_sign_finish(signing->ring, signature, ret_signer, err);
+	batch->signing = NULL;
 	signing->us += bus_time_mono() - began;
 	if (rc)
 		signing->failed++;
@@ -83,48 +128,41 @@ static enum bus_code sign_text(struct bus_signing *signing, const struct bus_buf
 }
 
 /*
- * Signs a checkpoint at the batch's end, and stores it before anybody can see it.  One
- * that is there gets another signature.
+ * Stores the checkpoint before anybody can see it.  One that is there gets another
+ * signature.
  */
-static enum bus_code sign_batch(struct bus_signed_batch *batch, struct bus_outbox *box,
-				struct bus_signing *signing, struct bus_err *err)
+static enum bus_code end_signing(struct bus_signed_batch *batch, struct bus_outbox *box,
+				 struct bus_err *err)
 {
-	struct bus_buf text = BUS_BUF_INIT(BUS_PROOF_MAX), note = BUS_BUF_INIT(BUS_PROOF_MAX);
+	struct bus_buf note = BUS_BUF_INIT(BUS_PROOF_MAX);
 	struct bus_buf signature = BUS_BUF_INIT(BUS_SIGNATURE_MAX);
-	struct bus_range range = batch->before.range;
-	struct bus_outbox_state state;
-	struct bus_checkpoint cp;
 	struct bus_signer signer;
 	enum bus_code rc;
-	size_t i;
 
-	rc = bus_outbox_state(box, &state, err);
-	if (rc)
-		return rc;
-	for (i = 0; i < batch->count; i++)
-		bus_range_append(&range, &batch->leaf[i]);
-	memcpy(cp.origin, state.origin, sizeof(cp.origin));
-	cp.size = range.size;
-	bus_range_root(&range, &cp.root);
-	bus_checkpoint_format(&text, &cp);
-	rc = bus_buf_check(&text, "relay", err);
-	if (!rc)
-		rc = sign_text(signing, &text, &signature, &signer, err);
+	rc = take_signature(batch, &signature, &signer, err);
 	if (!rc) {
-		bus_note_format(&note, &text, cp.origin, signer.subkey, signature.p, signature.len);
+		bus_note_format(&note, &batch->text, batch->origin, signer.subkey, signature.p,
+				signature.len);
 		rc = bus_buf_check(&note, "relay", err);
 	}
 	if (!rc)
-		rc = batch->note ? bus_outbox_checkpoint_renew(box, range.size, note.p, err)
-				 : bus_outbox_checkpoint_save(box, &range, note.p, err);
+		rc = batch->note ? bus_outbox_checkpoint_renew(box, batch->after.size, note.p, err)
+				 : bus_outbox_checkpoint_save(box, &batch->after, note.p, err);
 	if (!rc) {
 		free(batch->note);
 		batch->note = bus_buf_detach(&note);
 	}
-	bus_buf_finish(&text);
 	bus_buf_finish(&note);
 	bus_buf_finish(&signature);
 	return rc;
+}
+
+static enum bus_code sign_batch(struct bus_signed_batch *batch, struct bus_outbox *box,
+				struct bus_signing *signing, struct bus_err *err)
+{
+	enum bus_code rc = begin_signing(batch, box, signing, err);
+
+	return rc ? rc : end_signing(batch, box, err);
 }
 
 static enum bus_code is_out_of_date(const struct bus_proof *proof, struct bus_keyring *ring,
@@ -211,32 +249,66 @@ static enum bus_code load(struct bus_signed_batch *batch, struct bus_outbox *box
 	return rc;
 }
 
-enum bus_code bus_signed_batch_load(struct bus_signed_batch **ret, struct bus_outbox *box,
-				    uint64_t id, struct bus_signing *signing, struct bus_err *err)
+/* A batch with its tree; *ret is NULL if event `id` is not there yet. */
+static enum bus_code new_batch(struct bus_signed_batch **ret, struct bus_outbox *box, uint64_t id,
+			       struct bus_err *err)
 {
 	struct bus_signed_batch *batch = calloc(1, sizeof(*batch));
 	enum bus_code rc;
 
+	*ret = NULL;
 	if (!batch)
 		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	batch->text.max = BUS_PROOF_MAX;
 	rc = load(batch, box, id, err);
 	if (rc || batch->before.range.size + batch->count <= id) {
 		bus_signed_batch_free(batch);
-		if (!rc)
-			*ret = NULL;
 		return rc;
 	}
 	batch->tree = bus_batch_new(&batch->before.range, batch->leaf, batch->count);
-	if (!batch->tree)
-		rc = bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
-	else
-		rc = batch->note ? renew(batch, box, signing, err)
-				 : sign_batch(batch, box, signing, err);
-	if (rc)
+	if (!batch->tree) {
 		bus_signed_batch_free(batch);
-	else
-		*ret = batch;
+		return bus_fail(err, BUS_E_NOMEM, "relay: out of memory");
+	}
+	*ret = batch;
+	return BUS_OK;
+}
+
+enum bus_code bus_signed_batch_load(struct bus_signed_batch **ret, struct bus_outbox *box,
+				    uint64_t id, struct bus_signing *signing, struct bus_err *err)
+{
+	enum bus_code rc = new_batch(ret, box, id, err);
+
+	if (rc || !*ret)
+		return rc;
+	rc = (*ret)->note ? renew(*ret, box, signing, err) : sign_batch(*ret, box, signing, err);
+	if (rc) {
+		bus_signed_batch_free(*ret);
+		*ret = NULL;
+	}
 	return rc;
+}
+
+enum bus_code bus_signed_batch_start(struct bus_signed_batch **ret, struct bus_outbox *box,
+				     uint64_t id, struct bus_signing *signing, struct bus_err *err)
+{
+	enum bus_code rc = new_batch(ret, box, id, err);
+
+	if (rc || !*ret)
+		return rc;
+	if (!(*ret)->note)
+		rc = begin_signing(*ret, box, signing, err);
+	if (rc || (*ret)->note) {
+		bus_signed_batch_free(*ret);
+		*ret = NULL;
+	}
+	return rc;
+}
+
+enum bus_code bus_signed_batch_finish(struct bus_signed_batch *batch, struct bus_outbox *box,
+				      struct bus_err *err)
+{
+	return end_signing(batch, box, err);
 }
 
 uint64_t bus_signed_batch_end(const struct bus_signed_batch *batch)

@@ -32,6 +32,16 @@ struct bus_signing {
  */
 enum bus_code bus_signed_batch_load(struct bus_signed_batch **ret, struct bus_outbox *box,
 				    uint64_t id, struct bus_signing *signing, struct bus_err *err);
+/*
+ * The same in two steps, for a batch that nobody needs yet: gpg signs it while another
+ * one is sent.  In between nothing else may be asked of the keyring.  *ret is NULL where
+ * there is nothing to be signed.  Only after bus_signed_batch_finish() its proofs may be sent.
+ */
+enum bus_code bus_signed_batch_start(struct bus_signed_batch **ret, struct bus_outbox *box,
+				     uint64_t id, struct bus_signing *signing, struct bus_err *err);
+enum bus_code bus_signed_batch_finish(struct bus_signed_batch *batch, struct bus_outbox *box,
+				      struct bus_err *err);
+/* signing must still be there, if it was started and not finished. */
 void bus_signed_batch_free(struct bus_signed_batch *batch);
 
 uint64_t bus_signed_batch_end(const struct bus_signed_batch *batch); /* one past its last id */

@@ -432,6 +432,59 @@ static void a_packet_has_the_length_that_it_says(void)
 	free(signature);
 }
 
+/* A keyring that has signed with a key knows it; it must see what becomes of the key. */
+static void a_key_that_is_revoked_signs_no_more(void)
+{
+	char key[BUS_FPR_MAX + 1], *path, *certificate;
+	struct bus_buf signature = BUS_BUF_INIT(4096);
+	struct bus_keyring *ring = NULL;
+	struct bus_signer by;
+	struct bus_err err = { BUS_OK, "" };
+
+	make_homes();
+	CHECK_NEED(gnupg_key(maker, "regretted@example", "ed25519", "cert", "never", key));
+	CHECK_NEED(gnupg(maker, "--quick-add-key", key, "ed25519", "sign", "never", NULL) == 0);
+	CHECK(bus_keyring_open(&ring, maker, &err) == BUS_OK);
+	CHECK_CODE(bus_keyring_sign(ring, key, text, strlen(text), &signature, &by, &err), BUS_OK,
+		   &err);
+	path = check_path("m/openpgp-revocs.d/%s.rev", key);
+	certificate = check_read(path, NULL);
+	check_write(path, 0600, strstr(certificate, ":-----BEGIN") + 1);
+	CHECK_NEED(gnupg(maker, "--import", path, NULL) == 0);
+	CHECK_CODE(bus_keyring_sign(ring, key, text, strlen(text), &signature, &by, &err),
+		   BUS_E_CONFIG, &err);
+	CHECK(strstr(err.text, "is revoked") != NULL);
+	/* and another one does */
+	CHECK_CODE(bus_keyring_sign(ring, fpr, text, strlen(text), &signature, &by, &err), BUS_OK,
+		   &err);
+	CHECK_TEXT(by.primary, fpr);
+	bus_keyring_close(ring);
+	bus_buf_finish(&signature);
+	free(certificate);
+	free(path);
+}
+
+static void what_is_being_signed_can_be_forgotten(void)
+{
+	struct bus_buf signature = BUS_BUF_INIT(4096);
+	struct bus_keyring *ring = NULL;
+	struct bus_signer by, seen;
+	struct bus_err err;
+
+	make_homes();
+	CHECK(bus_keyring_open(&ring, maker, &err) == BUS_OK);
+	bus_keyring_sign_cancel(ring);
+	CHECK_CODE(bus_keyring_sign_start(ring, fpr, "other", 5, &err), BUS_OK, &err);
+	bus_keyring_sign_cancel(ring);
+	CHECK_CODE(bus_keyring_sign_start(ring, fpr, text, strlen(text), &err), BUS_OK, &err);
+	CHECK_CODE(bus_keyring_sign_finish(ring, &signature, &by, &err), BUS_OK, &err);
+	CHECK_TEXT(by.primary, fpr);
+	CHECK_CODE(verify_in(reader, signature.p, signature.len, &seen, &err), BUS_OK, &err);
+	CHECK_CODE(bus_keyring_sign_start(ring, fpr, text, strlen(text), &err), BUS_OK, &err);
+	bus_keyring_close(ring);
+	bus_buf_finish(&signature);
+}
+
 static void a_subkey_signs_for_its_primary_key(void)
 {
 	char key[BUS_FPR_MAX + 1], sub[BUS_FPR_MAX + 1];
@@ -719,6 +772,8 @@ static const struct check_test tests[] = {
 	{ "a text signature is refused", a_text_signature_is_refused },
 	{ "a packet has the length that it says", a_packet_has_the_length_that_it_says },
 	{ "a subkey signs for its primary key", a_subkey_signs_for_its_primary_key },
+	{ "a key that is revoked signs no more", a_key_that_is_revoked_signs_no_more },
+	{ "what is being signed can be forgotten", what_is_being_signed_can_be_forgotten },
 	{ "signing without the key is a matter of configuration",
 	  signing_without_the_key_is_a_matter_of_configuration },
 	{ "never signs with a weak digest", never_signs_with_a_weak_digest },
