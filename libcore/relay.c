@@ -177,7 +177,7 @@ static int wait_ms(const struct bus_relay *r)
 	for (i = 0; i < r->count; i++) {
 		const struct line *line = &r->line[i];
 
-		if (line->aside)
+		if (line->aside || (r->options->once && line->drained))
 			continue;
 		if (!is_connected(line))
 			due = line->retry_us - now;
