@@ -264,6 +264,13 @@ static enum bus_code open_file(sqlite3 **ret, const char *path, const struct bus
 	return rc;
 }
 
+static bool is_empty(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_size == 0;
+}
+
 enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_schema *schema,
 			  bool create, int wait_ms, struct bus_err *err)
 {
@@ -282,8 +289,8 @@ enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_s
 	if (rc)
 		goto out;
 	sqlite3_busy_timeout(db, wait_ms);
-	/* counts for a file that is still empty only, so before anything is written */
-	if (schema->shrinks)
+	/* counts for a file that is still empty only, and would be written into any other */
+	if (schema->shrinks && is_empty(path))
 		sqlite3_exec(db, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL, NULL);
 	if (use_wal(db, wait_ms) ||
 	    sqlite3_exec(db, "PRAGMA synchronous = FULL", NULL, NULL, NULL)) {
