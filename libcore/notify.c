@@ -2,12 +2,15 @@
 
 #include "notify.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-#include <systemd/sd-daemon.h>
-
+#include "proof.h"
 #include "timestamp.h"
 
 enum { STATUS_EVERY_MS = 1000 };
@@ -22,15 +25,28 @@ struct bus_notify {
 	char status[BUS_NOTIFY_STATUS_MAX + 1];
 };
 
+/* A number from the environment, which is taken out of it; 0: there is none. */
+static uint64_t take_number(const char *name)
+{
+	const char *text = getenv(name);
+	uint64_t value;
+
+	if (!text || !bus_decimal_parse(&value, text, strlen(text)))
+		value = 0;
+	unsetenv(name);
+	return value;
+}
+
 enum bus_code bus_notify_open(struct bus_notify **ret, struct bus_err *err)
 {
 	const char *socket = getenv("NOTIFY_SOCKET");
 	struct bus_notify *n = NULL;
 	enum bus_code rc = BUS_OK;
-	uint64_t watchdog_us = 0;
+	const uint64_t pid = take_number("WATCHDOG_PID");
+	uint64_t watchdog_us = take_number("WATCHDOG_USEC");
 
 	*ret = NULL;
-	if (sd_watchdog_enabled(1, &watchdog_us) <= 0)
+	if (pid && pid != (uint64_t)getpid()) /* meant for another process */
 		watchdog_us = 0;
 	if (!socket || !*socket)
 		goto out;
@@ -57,11 +73,24 @@ void bus_notify_close(struct bus_notify *n)
 	free(n);
 }
 
-/* The library knows the socket by the environment only: it is there for this call. */
+/* sd_notify(3): one datagram.  A name that begins with @ is in no directory. */
 static void send_state(const struct bus_notify *n, const char *state)
 {
-	if (setenv("NOTIFY_SOCKET", n->socket, 1) == 0)
-		sd_notify(1, state);
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const size_t len = strlen(n->socket);
+	int fd;
+
+	if (len >= sizeof(to.sun_path))
+		return;
+	memcpy(to.sun_path, n->socket, len);
+	if (to.sun_path[0] == '@')
+		to.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
+	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	close(fd);
 }
 
 void bus_notify_ready(struct bus_notify *n)

@@ -8,7 +8,8 @@
 
 /*
  * How a program that runs for long tells the service manager that started it
- * how it is: sd_notify(3), systemd.service(5) Type=notify.
+ * how it is: sd_notify(3), systemd.service(5) Type=notify.  That is a few datagrams;
+ * libsystemd, and what it brings along, would be loaded by every hook.
  *
  *	bus_notify_open()	before any child is started
  *	bus_notify_ready()	once, when the work begins
