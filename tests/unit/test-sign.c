@@ -184,6 +184,18 @@ static void a_revoked_key_is_revoked(void)
 	free(path);
 }
 
+static void a_disabled_key_is_as_revoked(void)
+{
+	char key[BUS_FPR_MAX + 1];
+
+	make_homes();
+	CHECK_NEED(gnupg_key(maker, "disabled@example", "ed25519", "sign", "never", key));
+	CHECK_NEED(gnupg_copy_keys(maker, reader, key));
+	check_signature(key, "--digest-algo", "SHA256", BUS_OK);
+	CHECK_NEED(gnupg(reader, "--edit-key", key, "disable", "save", NULL) == 0);
+	check_signature(key, "--digest-algo", "SHA256", BUS_E_REVOKED_KEY);
+}
+
 static void a_revoked_subkey_is_revoked(void)
 {
 	char key[BUS_FPR_MAX + 1], sub[BUS_FPR_MAX + 1], *script, command[900];
@@ -762,6 +774,7 @@ static const struct check_test tests[] = {
 	{ "an expired key is expired", an_expired_key_is_expired },
 	{ "an expired signature is expired", an_expired_signature_is_expired },
 	{ "a revoked key is revoked", a_revoked_key_is_revoked },
+	{ "a disabled key is as good as revoked", a_disabled_key_is_as_revoked },
 	{ "a revoked subkey is revoked", a_revoked_subkey_is_revoked },
 	{ "a weak digest is weak", a_weak_digest_is_weak },
 	{ "MD5 is weak", md5_is_weak },
