@@ -114,11 +114,17 @@ void cli_print_disbelief(const struct bus_message *m, enum bus_code rc, const ch
 
 void cli_print_json(FILE *out, const struct bus_message *m)
 {
-	size_t i;
+	const char *at = m->body, *const end = m->body + m->body_len, *s;
 
 	/* Only white space can hold a newline in JSON: one event stays one line. */
-	for (i = 0; i < m->body_len; i++)
-		putc_unlocked(m->body[i] == '\n' || m->body[i] == '\r' ? ' ' : m->body[i], out);
+	for (s = at; s < end; s++) {
+		if (*s != '\n' && *s != '\r')
+			continue;
+		fwrite(at, 1, (size_t)(s - at), out);
+		putc_unlocked(' ', out);
+		at = s + 1;
+	}
+	fwrite(at, 1, (size_t)(end - at), out);
 	putc_unlocked('\n', out);
 }
 

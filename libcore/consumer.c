@@ -10,6 +10,7 @@
 
 enum {
 	LISTEN_MS = 5000, /* heartbeats are answered when we listen */
+	LOOK_EVERY = 25,  /* messages, whether we are asked to stop */
 	CONFIRM_MS = 30000
 };
 
@@ -208,7 +209,8 @@ static enum bus_code consume(struct bus_consumer *c, bool *ret_end, struct bus_e
 			break;
 		*ret_end = (bus_consumer_limit_reached(c) && inbox_is_empty(c)) ||
 			   (quiet && is_idle(c)) ||
-			   (quiet ? await_work(c, listen_ms(c)) : bus_consumer_pause(c, 0));
+			   (quiet ? await_work(c, listen_ms(c))
+				  : !(c->group % LOOK_EVERY) && bus_consumer_pause(c, 0));
 	}
 	return rc;
 }

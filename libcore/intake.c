@@ -103,6 +103,7 @@ static enum bus_code digest_of(struct bus_hash *ret, const struct bus_proof *pro
 static enum bus_code verify_one(struct bus_intake *in, const struct bus_signature *sig,
 				struct bus_signer *ret, struct bus_err *err)
 {
+	const int64_t now = bus_time_mono();
 	struct cached *slot;
 	struct bus_hash digest;
 	enum bus_code rc;
@@ -113,7 +114,7 @@ static enum bus_code verify_one(struct bus_intake *in, const struct bus_signatur
 		return rc;
 	for (i = 0; i < CACHE_SIZE; i++) {
 		slot = &in->cache[i];
-		if (slot->until > bus_time_mono() && bus_hash_equal(&slot->digest, &digest)) {
+		if (slot->until > now && bus_hash_equal(&slot->digest, &digest)) {
 			*ret = slot->signer;
 			in->verified.remembered++;
 			return BUS_OK;

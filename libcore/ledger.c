@@ -154,10 +154,12 @@ sqlite3_stmt *bus_ledger_statement(struct bus_ledger *ledger, enum bus_ledger_st
 
 enum bus_code bus_ledger_begin(struct bus_ledger *ledger, struct bus_err *err)
 {
-	if (sqlite3_get_autocommit(ledger->db) &&
-	    sqlite3_exec(ledger->db, "BEGIN IMMEDIATE", NULL, NULL, NULL))
-		return bus_ledger_fail(ledger, err);
-	return BUS_OK;
+	if (!sqlite3_get_autocommit(ledger->db))
+		return BUS_OK;
+	ledger->numbered[0] = '\0'; /* the transaction before may have been undone */
+	return sqlite3_exec(ledger->db, "BEGIN IMMEDIATE", NULL, NULL, NULL)
+		       ? bus_ledger_fail(ledger, err)
+		       : BUS_OK;
 }
 
 enum bus_code bus_ledger_run(struct bus_ledger *ledger, sqlite3_stmt *stmt, struct bus_err *err)
@@ -176,15 +178,28 @@ sqlite3_stmt *bus_ledger_change(struct bus_ledger *ledger, enum bus_ledger_state
 	return *ret_rc ? NULL : bus_ledger_statement(ledger, which, ret_rc, err);
 }
 
+static enum bus_code number_log(struct bus_ledger *ledger, const char *source, struct bus_err *err)
+{
+	enum bus_code rc;
+	sqlite3_stmt *stmt = bus_ledger_statement(ledger, L_LOG, &rc, err);
+
+	if (rc)
+		return rc;
+	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
+	rc = bus_ledger_run(ledger, stmt, err);
+	if (!rc)
+		snprintf(ledger->numbered, sizeof(ledger->numbered), "%s", source);
+	return rc;
+}
+
 sqlite3_stmt *bus_ledger_change_log(struct bus_ledger *ledger, enum bus_ledger_statement which,
 				    const char *source, enum bus_code *ret_rc, struct bus_err *err)
 {
-	sqlite3_stmt *stmt = bus_ledger_change(ledger, L_LOG, ret_rc, err);
+	sqlite3_stmt *stmt;
 
-	if (!stmt)
-		return NULL;
-	sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);
-	*ret_rc = bus_ledger_run(ledger, stmt, err);
+	*ret_rc = bus_ledger_begin(ledger, err);
+	if (!*ret_rc && strcmp(ledger->numbered, source) != 0)
+		*ret_rc = number_log(ledger, source, err);
 	stmt = *ret_rc ? NULL : bus_ledger_statement(ledger, which, ret_rc, err);
 	if (stmt)
 		sqlite3_bind_text(stmt, 1, source, -1, SQLITE_STATIC);

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "ledger.h"
+#include "proof.h"
 
 /*
  * What ledger.c, ledger_queue.c, ledger_position.c and inbox.c share.  One table each would do
@@ -57,6 +58,8 @@ struct bus_ledger {
 	char *path;
 	int lock_fd;		     /* -1: not locked */
 	sqlite3_stmt *stmt[L_COUNT]; /* prepared when first used */
+	/* A log that has a number, as this transaction knows; "": none. */
+	char numbered[BUS_ORIGIN_MAX + 1];
 };
 
 /* The statement, reset and without bindings; NULL and *ret_rc: it cannot be prepared. */
