@@ -61,14 +61,15 @@ enum bus_code bus_keyring_open(struct bus_keyring **ret, const char *homedir, st
 	e = gpgme_new(&ring->ctx);
 	if (!e)
 		e = gpgme_ctx_set_engine_info(ring->ctx, GPGME_PROTOCOL_OpenPGP, NULL, homedir);
+	/* Which key is trusted for what, trust.conf says; no trustdb is kept up to date. */
+	if (!e)
+		e = gpgme_set_ctx_flag(ring->ctx, "trust-model", "always");
 	if (e) {
 		rc = bus_keyring_fail(ring, "cannot start gpg", e, err);
 		goto out;
 	}
 	gpgme_set_armor(ring->ctx, 0);
 	gpgme_set_offline(ring->ctx, 1);
-	/* Which key is trusted for what, trust.conf says; no trustdb is kept up to date. */
-	gpgme_set_ctx_flag(ring->ctx, "trust-model", "always");
 	/* A machine signs: there is nobody to type a passphrase. */
 	gpgme_set_pinentry_mode(ring->ctx, GPGME_PINENTRY_MODE_ERROR);
 	*ret = ring;
