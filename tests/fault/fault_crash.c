@@ -13,10 +13,10 @@
 /*
  * GLib aborts by design (g_malloc(3)), and with it GMime.  Libgcrypt ends the
  * process where its first call finds no memory, libconfuse goes on with the null
- * pointer, or calls exit().
+ * pointer, or calls exit(); gpgme_new() frees what it has not made yet.
  */
-static const char *const deadly[] = { "libglib-",   "libgobject-", "libgmime-",
-				      "libgcrypt.", "libconfuse.", NULL };
+static const char *const deadly[] = { "libglib-",    "libgobject-", "libgmime-", "libgcrypt.",
+				      "libconfuse.", "libgpgme.",   NULL };
 
 /* Behind which the one who died stands: malloc() and abort() are in the first. */
 static const char *const between[] = { "libc.", "ld-linux", "libgcc_s", NULL };
@@ -32,13 +32,9 @@ static bool is_one_of(const char *path, const char *const *names)
 }
 
 /* With a sanitizer, much of the C library is a part of the program. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#ifdef FAULTY_MEMORY_SANITIZED
 enum { IN_PROGRAM_MAX = 6 };
-#define HAS_ASAN
-#endif
-#endif
-#ifndef HAS_ASAN
+#else
 enum { IN_PROGRAM_MAX = 0 };
 #endif
 

@@ -11,9 +11,9 @@
  * own, with one fault: an allocation, or a write, sync or truncate of SQLite that
  * fails, once or from then on for ever.  Then it is run again without.
  * * The first run may end well or with "try again later" and a reason; nothing
- * else, no finding of a sanitizer, no signal.  GLib and GMime, libgcrypt, and
- * libconfuse where it reads a file, do not tell who calls them that memory has run
- * out: they end the process.  So it may die in there, but nowhere else.
+ * else, no finding of a sanitizer, no signal.  GLib and GMime, libgcrypt, GPGME where
+ * a keyring is opened, and libconfuse where it reads a file, do not tell who calls
+ * them that memory has run out: they end the process.  So it may die in there, but nowhere else.
  *
  * Every allocation fails once per place it is asked from (faulty_memory.h), or
  * every n-th place of them where that would take too long: $DEBMSG_FAULTS is how

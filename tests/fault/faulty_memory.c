@@ -12,13 +12,7 @@
  * What is behind malloc() when that is ours: the C library's own, or that of the
  * sanitizer, which has to see every piece to find those that are lost.
  */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(HAS_ASAN)
-#define IS_SANITIZED 1
+#ifdef FAULTY_MEMORY_SANITIZED
 #include <sanitizer/lsan_interface.h>
 void *__interceptor_malloc(size_t len);
 void *__interceptor_calloc(size_t n, size_t len);
@@ -95,11 +89,11 @@ void faulty_memory_begin(struct faulty_memory_places *places, struct faulty_memo
 	void *frame[2];
 
 	/* the first call loads a library, and the loader keeps what it has for it */
-#ifdef IS_SANITIZED
+#ifdef FAULTY_MEMORY_SANITIZED
 	__lsan_disable();
 #endif
 	backtrace(frame, 2);
-#ifdef IS_SANITIZED
+#ifdef FAULTY_MEMORY_SANITIZED
 	__lsan_enable();
 #endif
 	noted = places;
@@ -134,7 +128,7 @@ ALLOCATOR void *realloc(void *p, size_t len)
 }
 
 /* With a sanitizer, these would not come by. */
-#ifdef IS_SANITIZED
+#ifdef FAULTY_MEMORY_SANITIZED
 ALLOCATOR char *strndup(const char *s, size_t max)
 {
 	const size_t len = strnlen(s, max);

@@ -4,6 +4,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Is this built with AddressSanitizer? */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FAULTY_MEMORY_SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) && !defined(FAULTY_MEMORY_SANITIZED)
+#define FAULTY_MEMORY_SANITIZED
+#endif
+
 /*
  * Memory that runs out: the faulty_memory_at-th allocation fails (0: none), or
  * all from then on.  A program that links this has malloc() and its family from
