@@ -257,6 +257,7 @@ static const struct fault_scenario scenarios[] = {
 	{
 		.name = "alioth: git",
 		.input = "git",
+		.needs = "git/srv/hello.git",
 		.memory_min = 300,
 		.disk_min = 20,
 		.begin = begin_git,
