@@ -2,9 +2,11 @@
 
 #include "outbox_private.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -130,9 +132,23 @@ enum bus_code bus_outbox_begin(struct bus_outbox *box, struct bus_err *err)
 	return bus_outbox_exec(box, "BEGIN IMMEDIATE", "cannot write to", err);
 }
 
+/*
+ * SQLite's last write to a file is before what it wrote can be seen, which it says in
+ * shared memory: a relay that wakes at the write looks too early, and would not look
+ * again for seconds.  So the file is touched; if that fails, the relay is only late.
+ */
+static void wake_relay(struct bus_outbox *box)
+{
+	utimensat(AT_FDCWD, sqlite3_db_filename(box->db, "main"), NULL, 0);
+}
+
 enum bus_code bus_outbox_commit(struct bus_outbox *box, struct bus_err *err)
 {
-	return bus_outbox_exec(box, "COMMIT", "cannot write to", err);
+	enum bus_code rc = bus_outbox_exec(box, "COMMIT", "cannot write to", err);
+
+	if (!rc)
+		wake_relay(box);
+	return rc;
 }
 
 void bus_outbox_rollback(struct bus_outbox *box)

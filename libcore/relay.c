@@ -101,7 +101,7 @@ static enum bus_code open_line(struct bus_relay *r, struct line *line, struct bu
 	if (rc)
 		return rc;
 	directory = bus_publisher_directory(line->publisher);
-	if (inotify_add_watch(r->inotify, directory, IN_MODIFY | IN_CREATE) >= 0)
+	if (inotify_add_watch(r->inotify, directory, IN_MODIFY | IN_CREATE | IN_ATTRIB) >= 0)
 		return BUS_OK;
 	rc = bus_fail(err, BUS_E_TEMP, "cannot watch %s: %s", directory, strerror(errno));
 	bus_publisher_close(line->publisher);
