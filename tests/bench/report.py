@@ -58,13 +58,13 @@ class Report:
             goal,
             "%.0f/s" % statistics.median(ours),
             "%.0f/s" % statistics.median(plain),
-            " (%.2f to %.2f)" % (min(ratios), max(ratios)),
+            " (%.2f to %.2f)" % (min(ratios), max(ratios)) if len(ratios) > 1 else "",
             mib,
         )
 
     def rate(self, name, ours):
         """With nothing beside it."""
-        spread = " (%.0f to %.0f)" % (min(ours), max(ours))
+        spread = " (%.0f to %.0f)" % (min(ours), max(ours)) if len(ours) > 1 else ""
         self.row(name, statistics.median(ours), "events/s", spread=spread)
 
     def latency(self, name, seconds, p50, p99, plain=None, mib=None):
