@@ -119,7 +119,7 @@ class Handler:
             if len(lines) >= self.count:
                 return float(lines[self.count - 1])
             if time.monotonic() > deadline:
-                sys.exit("no handler runs for push %d" % self.count)
+                raise RuntimeError("no handler runs for push %d" % self.count)
             time.sleep(0.005)
 
     def end(self):

@@ -13,11 +13,12 @@ import sqlite3
 import subprocess
 import sys
 import time
+import traceback
 import urllib.error
 import urllib.parse
 import urllib.request
 
-from report import Report
+from report import Report, progress
 
 builddir = pathlib.Path(os.environ["DEBMSG_BUILDDIR"])
 srcdir = pathlib.Path(os.environ["DEBMSG_SRCDIR"])
@@ -59,6 +60,7 @@ class Bus:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     def close(self):
+        progress("")
         for child in self.children:
             child.terminate()
         for child in self.children:
@@ -90,7 +92,7 @@ class Bus:
         self.children.remove(child)
         if child.returncode:
             self.log.flush()
-            sys.exit("%s: exit status %d" % (" ".join(map(str, command)), child.returncode))
+            raise RuntimeError("%s: exit status %d" % (" ".join(map(str, command)), child.returncode))
         return output
 
     def timed(self, command, **options):
@@ -132,7 +134,7 @@ class Bus:
         for service in services:
             while not self.ask_outbox(service, "SELECT sent = size FROM log"):
                 if time.monotonic() > deadline:
-                    sys.exit("the relay does not send what %s has" % service)
+                    raise RuntimeError("the relay does not send what %s has" % service)
                 time.sleep(0.05)
 
     def write_events(self, path, count, body):
@@ -280,8 +282,13 @@ def main(parts, name, description):
         return 64
     about_the_machine()
     report = Report(builddir / name)
-    bus = Bus(arguments)
-    bus.make_seed()
-    for part in arguments.part or parts:
-        parts[part](bus, report)
+    try:
+        bus = Bus(arguments)
+        bus.make_seed()
+        for part in arguments.part or parts:
+            parts[part](bus, report)
+    except Exception:  # 1 is for a goal that was missed
+        progress("")
+        traceback.print_exc()
+        return 70
     return report.finish()

@@ -22,6 +22,7 @@ class Rates:
         self.conf = conf or bus.conf
         self.messages = bus.work / ("messages-" + (name or service))
         self.queue = service + "-q"
+        self.number = 0  # of the turn
         self.count = 0  # of messages that were sent last
         self.rate = {}  # name: messages a second, in each turn
         self.mib = {}  # name: the most of all turns
@@ -38,7 +39,7 @@ class Rates:
         return self.bus.debmsg(*arguments, conf=self.conf, **options)
 
     def say(self, text):
-        progress("%s %s" % (self.name, text))
+        progress("%s turn %d: %s" % (self.name or self.service, self.number, text))
 
     def note(self, name, count, run):
         """run: what the stopwatch says, or seconds"""
@@ -46,7 +47,7 @@ class Rates:
         self.mib[name] = max(getattr(run, "mib", 0), self.mib.get(name, 0))
 
     def turn(self, number):
-        self.say("turn %d: " % number)
+        self.number = number
         if number % 2 == 0 and self.count:
             self.plain()
             self.ours(True)

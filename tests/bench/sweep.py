@@ -179,7 +179,7 @@ def logs(bus, report):
 
 def gpg(bus, homedir, *arguments):
     command = ["gpg", "--homedir", homedir, "--batch", "--quiet", *arguments]
-    return bus.run(command, stdout=subprocess.PIPE).decode()
+    return bus.run(command, stdout=subprocess.PIPE).decode(errors="replace")  # names of 1995
 
 
 def make_key(bus, algorithm):
