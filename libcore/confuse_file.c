@@ -73,6 +73,7 @@ enum bus_code bus_confuse_parse(cfg_t **ret, cfg_opt_t *opts, const char *path, 
 	enum bus_code rc;
 	FILE *f = NULL;
 	int result, line;
+	bool nomem;
 	cfg_t *cfg;
 
 	rc = open_file(&f, path, err);
@@ -87,7 +88,9 @@ enum bus_code bus_confuse_parse(cfg_t **ret, cfg_opt_t *opts, const char *path, 
 	free(cfg->filename);
 	cfg->filename = strdup(path);
 	parse_err = &local;
+	errno = 0;
 	result = cfg_parse_fp(cfg, f);
+	nomem = errno == ENOMEM;
 	parse_err = NULL;
 	line = result == CFG_SUCCESS ? 0 : line_of_binary(f);
 	fclose(f);
@@ -103,7 +106,10 @@ enum bus_code bus_confuse_parse(cfg_t **ret, cfg_opt_t *opts, const char *path, 
 		return bus_fail(err, BUS_E_CONFIG,
 				"%s:%d: this cannot be read; a configuration is plain text", path,
 				line);
-	return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", path);
+	if (nomem)
+		return bus_fail(err, BUS_E_NOMEM, "%s: out of memory", path);
+	return bus_fail(err, BUS_E_CONFIG, "%s: this cannot be read; is a quotation mark missing?",
+			path);
 }
 
 char *bus_confuse_text(cfg_t *cfg, const char *name, bool *nomem)

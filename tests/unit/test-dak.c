@@ -160,9 +160,11 @@ static void takes_only_the_signed_text(void)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(row) / sizeof(*row); i++)
-		CHECK_ROW(!strcmp(signed_text(row[i].text, row[i].before), row[i].signed_text),
-			  "row %zu: '%s'", i, signed_text(row[i].text, row[i].before));
+	for (i = 0; i < sizeof(row) / sizeof(*row); i++) {
+		const char *got = signed_text(row[i].text, row[i].before);
+
+		CHECK_ROW(!strcmp(got, row[i].signed_text), "row %zu: '%s'", i, got);
+	}
 	signed_text("", NULL);
 }
 
