@@ -11,6 +11,7 @@
 
 #include "check.h"
 #include "notify.h"
+#include "relay_status.h"
 #include "timestamp.h"
 
 /* A service manager's end. */
@@ -204,11 +205,39 @@ static void test_dead_manager(void)
 	bus_notify_close(n);
 }
 
+/* What systemctl status shows of a relay: the whole, and then what is not as it should be. */
+static void test_relay(void)
+{
+	struct bus_relay_stats stats[] = {
+		{ .service = "dak", .known = true, .connected = true },
+		{ .service = "wiki", .known = true },
+		{ .service = "planet", .aside = true },
+		{ .service = "alioth", .connected = true, .blocked = true },
+	};
+	struct bus_notify *n;
+
+	start_manager(NULL);
+	n = open_notify();
+	bus_relay_status(n, stats, 1);
+	CHECK_TEXT(heard(), "STATUS=nothing waits");
+	stats[0].status.size = 7;
+	stats[0].status.sent = 4;
+	stats[1].status.size = 2;
+	stats[1].away_us = 1795342500000000;
+	bus_relay_status(n, stats, 4);
+	CHECK_TEXT(heard(), "STATUS=5 events wait; wiki: no connection since 2026-11-22T10:15:00Z; "
+			    "planet: set aside, see the journal; "
+			    "alioth: the broker takes no events");
+	bus_notify_close(n);
+	stop_manager();
+}
+
 static const struct check_test tests[] = {
 	{ "says once that it is ready, and once that it stops", test_states },
 	{ "ticks when half of the watchdog's time has passed", test_watchdog },
 	{ "leaves another process's watchdog alone", test_watchdog_of_another },
 	{ "says in one line how it is, and nothing twice", test_status },
+	{ "says how a relay is", test_relay },
 	{ "leaves nothing in the environment for children", test_environment },
 	{ "is silent where nobody listens", test_nobody },
 	{ "goes on where the manager does not listen any more", test_dead_manager },
