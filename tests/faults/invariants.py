@@ -1,0 +1,150 @@
+"""What has to hold after every fault (DESIGN section 8)."""
+
+import collections
+import json
+import re
+import subprocess
+import time
+
+from bus import SERVICES, Broken
+
+PATIENCE_S = 240  # the longest pause between two attempts is 30 s, and this machine may be slow
+QUEUES = ("doer", "printer")
+
+
+class Invariants:
+    def __init__(self, bus):
+        self.bus = bus
+        self.counted = collections.Counter()
+        self.killed_handlers = set()  # of these events a handler was killed: they are parked
+
+    # -- waiting until all is through --
+
+    def drain(self):
+        bus, deadline, looked = self.bus, time.monotonic() + PATIENCE_S, 0
+        subprocess.run([str(bus.build / "debmsg-alioth"), "git", "--pending"], env=bus.env("sender"),
+                       cwd=bus.work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
+        while True:
+            if bus.finding:
+                raise bus.finding
+            missing = self.missing()
+            if not missing:
+                return
+            if time.monotonic() > deadline:
+                raise Broken("not within %d s: %s" % (PATIENCE_S, missing))
+            if self.killed_handlers and time.monotonic() - looked > 3:
+                # what a killed handler left is for its operator to try again
+                bus.run("receiver", "parked", "retry", "--all", "--queue", "doer", "--reason", "handler-failed",
+                        check=(0, 1, 69, 75))
+                looked = time.monotonic()
+            time.sleep(0.3)
+
+    def missing(self):
+        """What is not there yet, in words."""
+        bus = self.bus
+        with bus.lock:
+            accepted, refs = set(bus.accepted.values()), set(bus.refs)
+        done = {row[0] for row in bus.recorded()}
+        printed = bus.printed()
+        seen = {"%s/%s" % (event["source"], event["id"]) for event in printed}
+        lines = {event["data"].get("comment") for event in printed}
+        branches = {event["data"].get("ref") for event in printed}
+        for what, wanted, there in (
+                ("accepted, not acted on", accepted, done), ("accepted, not printed", accepted, seen),
+                ("printed, not acted on", seen, done), ("acted on, not printed", done, seen),
+                ("pushed, not printed", refs, branches),
+                ("in the wiki's log, not printed", {"n=%d" % n for n in range(1, bus.lines + 1)}, lines)):
+            if wanted - there:
+                return "%s: %d, %s" % (what, len(wanted - there), ", ".join(sorted(wanted - there)[:5]))
+        status = bus.run("sender", "outbox", "status", "--json", check=(0, 75))[1]
+        waiting = {name: int(n) for name, n in re.findall(r'"service":"(\w+)".*?"waiting":(\d+)', status)}
+        if len(waiting) < len(SERVICES) or any(waiting.values()):
+            return "outbox status: %s" % status
+        return None
+
+    # -- checks --
+
+    def check(self):
+        self.counted["times all was drained"] += 1
+        self.check_actions()
+        self.check_printed()
+        self.check_parked()
+        self.check_audit()
+
+    def check_actions(self):
+        """Once each; what is not sure to have run before may run again, and is told so."""
+        times, again, last = collections.Counter(), 0, {}
+        for event, retry, token, subject in self.bus.recorded():
+            self.check_genuine(event, token, subject)
+            if retry != "-":
+                again += 1
+                continue
+            times[event] += 1
+            if times[event] > 1 and event not in self.bus.may_repeat:
+                raise Broken("acted on %d times: %s" % (times[event], event))
+            if event in self.bus.may_repeat:
+                continue
+            source, _, number = event.rpartition("/")
+            if last.get((source, subject), -1) >= int(number):
+                raise Broken("acted on out of order: %s after %d, subject %s" % (
+                    event, last[source, subject], subject))
+            last[source, subject] = int(number)
+        if again > self.bus.keepers_killed:
+            raise Broken("%d actions were repeated as unsure, for %d keepers killed" % (
+                again, self.bus.keepers_killed))
+        self.counted["actions, each done once"] = len(times)
+
+    def check_genuine(self, event, token, subject):
+        if subject == "Forged" or token == "forged":
+            raise Broken("a forgery was believed: %s" % event)
+        if token == "-":
+            return
+        if self.bus.accepted.get(token, event) != event:
+            raise Broken("%s was accepted as %s and delivered as %s" % (token, self.bus.accepted[token], event))
+        if token not in self.bus.accepted and token not in self.bus.maybe:
+            raise Broken("nobody put in %s, %s" % (event, token))
+
+    def check_printed(self):
+        bodies, last, inputs = {}, {}, {}
+        for event in self.bus.printed():
+            source, number = event["source"], int(event["id"])
+            name = "%s/%d" % (source, number)
+            if bodies.setdefault(name, event) != event:
+                raise Broken("two bodies of %s" % name)
+            self.check_genuine(name, event["data"].get("token", "-"), event.get("subject"))
+            if number > last.get(source, -1):
+                last[source] = number
+            elif len([n for n in (name,) if n in inputs.values() or n in self.printed_before]) == 0:
+                raise Broken("printed out of order: %s after %d" % (name, last[source]))
+            self.printed_before.add(name)
+            for put_in in ("token", "ref", "comment"):
+                value = event["data"].get(put_in)
+                if value and inputs.setdefault((put_in, value), name) != name:
+                    raise Broken("%s %s became %s and %s" % (put_in, value, inputs[put_in, value], name))
+        self.printed_before.clear()
+        self.counted["events printed, in the order of their logs"] = len(bodies)
+
+    printed_before = set()
+
+    def check_parked(self):
+        out = self.bus.run("receiver", "parked", "list", "--json", check=(0,))[1]
+        rejected = 0
+        for line in out.splitlines():
+            message = json.loads(line)
+            if message["reason"] in ("unsigned", "unknown-key", "bad-signature"):
+                rejected += 1
+            elif message["reason"] != "handler-failed" or message["message_id"] not in self.killed_handlers:
+                raise Broken("parked: %s" % line)
+        self.counted["forgeries rejected, of two queues"] = rejected
+
+    def check_audit(self):
+        out = self.bus.run("receiver", "audit", check=(0,))[1]
+        for service in SERVICES:
+            if not re.search(r"^demo\.example/%s/\S+: complete 0\.\.\d+ " % service, out, re.M):
+                raise Broken("audit of %s: %s" % (service, out))
+        self.counted["events audited"] = sum(int(n) for n in re.findall(r"\((\d+) events", out))
+        for queue in QUEUES:
+            out = self.bus.run("receiver", "audit", "--queue", queue, check=(0,))[1]
+            if "missing" in out or len(re.findall(r": complete 0\.\.", out)) != len(SERVICES):
+                raise Broken("audit --queue %s: %s" % (queue, out))
+            self.counted["audits"] += 1
