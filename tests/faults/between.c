@@ -12,6 +12,7 @@
  *	clear			no rules
  *	links			USER=N of all links there are, dead ones as USER!=N
  *	made			RULE=N: how often each has struck
+ *	swallowed		SOURCE/ID of the events that never reached the broker
  *
  * It ends with its stdin.
  */
@@ -167,6 +168,8 @@ static void obey(const char *line, int port)
 		say_links();
 	} else if (!strcmp(command, "made")) {
 		say_made();
+	} else if (!strcmp(command, "swallowed")) {
+		printf("- %.*s\n", (int)swallowed.len, (const char *)swallowed.p);
 	} else if (!strcmp(command, "clear")) {
 		rule_count = 0;
 		puts("ok");
@@ -248,5 +251,6 @@ int main(int argc, char **argv)
 	turn(listener, ntohs(address.sin_port), (int)strtol(argv[1], NULL, 10));
 	while (link_count)
 		link_free(links[--link_count]);
+	free(swallowed.p);
 	return 0;
 }

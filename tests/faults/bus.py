@@ -1,6 +1,5 @@
 """The bus that faults.py breaks: its processes, what is put into it, what comes out."""
 
-import collections
 import json
 import os
 import pathlib
@@ -90,6 +89,11 @@ class Disk:
         mark = self.journal / "readonly"
         mark.touch() if on else mark.unlink()
 
+    def slow(self, milliseconds):
+        """Every sync takes so long; 0: as long as it takes."""
+        mark = self.journal / "slow"
+        mark.write_text("%d\n" % milliseconds) if milliseconds else mark.unlink(missing_ok=True)
+
     def forget(self):
         """Undoes what was not synced (forgetful.c).  Returns how many writes that were."""
         undone = 0
@@ -128,10 +132,10 @@ class Service:
     def __init__(self, bus, name, argv, env):
         self.bus, self.name, self.argv, self.env = bus, name, argv, env
         self.process, self.wanted, self.runs = None, False, 0
-        self.said = collections.Counter()
+        self.lock = threading.RLock()  # one starts it at a time
 
     def start(self):
-        with self.bus.power[self.env]:
+        with self.bus.power[self.env], self.lock:
             self.runs += 1
             out = open(self.bus.work / ("%s.%d.out" % (self.name, self.runs)), "ab")
             log = open(self.bus.work / (self.name + ".log"), "ab")
@@ -144,10 +148,11 @@ class Service:
 
     def look(self):
         """Starts it again; an end that nobody may cause is a finding."""
-        if not self.wanted or self.process.poll() is None:
-            return
-        status = self.process.returncode
-        self.said[status] += 1
+        with self.bus.power[self.env], self.lock:
+            if self.wanted and self.process.poll() is not None:
+                self.start_after(self.process.returncode)
+
+    def start_after(self, status):
         if status in NEEDS_OPERATOR and not self.bus.operator_awaited:
             raise Broken("%s ended with %d and would stay away: %s" % (self.name, status, self.last_words()))
         if status == 70 or status in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS):
@@ -166,7 +171,8 @@ class Service:
         self.process.wait(60)
 
     def stop(self):
-        self.wanted = False
+        with self.lock:
+            self.wanted = False
         if self.process and self.process.poll() is None:
             self.kill(signal.SIGTERM)
 
@@ -189,7 +195,7 @@ class Bus:
         for clock in self.clock.values():
             clock.write_text("0\n")
         self.operator_awaited = False
-        self.retire = []  # what a round's fault leaves to be undone
+        self.read, self.rows, self.events = {}, [], []
         # What was accepted: token -> "source/id"; what may be: the tokens of those that were killed.
         self.accepted, self.maybe = {}, set()
         self.refs, self.maybe_refs, self.lines = set(), set(), 0
@@ -209,7 +215,7 @@ class Bus:
         self.watcher = Service(self, "watcher", [str(self.build / "debmsg-wiki"), "--from-start"], "sender")
         self.doer = Service(self, "doer", consume + ["doer", "--jobs", "4", "--timeout", "120", "--exec",
                                                      str(work / "handler"), str(work / "record")], "receiver")
-        self.printer = Service(self, "printer", consume + ["printer"], "receiver")
+        self.printer = Service(self, "printer", consume + ["printer", "--no-heal"], "receiver")
         self.services = (self.relay, self.watcher, self.doer, self.printer)
 
     def env(self, host):
@@ -228,8 +234,8 @@ class Bus:
         handler = self.work / "handler"
         handler.write_text("""#!/bin/sh
 sleep 0.0$((DEBMSG_ID % 10))
-printf '%s %s %s %s %s\\n' "$DEBMSG_SOURCE" "$DEBMSG_ID" "${DEBMSG_RETRY:--}" "${DEBMSG_DATA_TOKEN:--}" \\
-\t"$DEBMSG_SUBJECT" >>"$1" && sync "$1"
+printf '%s %s %s %s %s\\n' "$DEBMSG_SOURCE" "$DEBMSG_ID" "${DEBMSG_RETRY:--}" \\
+\t"${DEBMSG_DATA_TOKEN:-${DEBMSG_DATA_REF:-${DEBMSG_DATA_COMMENT:--}}}" "$DEBMSG_SUBJECT" >>"$1" && sync "$1"
 """)
         handler.chmod(0o755)
         (self.work / "record").touch()
@@ -365,7 +371,7 @@ printf '%s %s %s %s %s\\n' "$DEBMSG_SOURCE" "$DEBMSG_ID" "${DEBMSG_RETRY:--}" "$
             ids.pop()
         if process.returncode == 0 and len(ids) != count:
             raise Broken("publish printed %d of %d ids" % (len(ids), count))
-        if process.returncode not in (0, 69, 73, 75, -signal.SIGKILL):
+        if process.returncode not in (0, 75, -signal.SIGKILL, 78 if self.operator_awaited else 0):
             raise Broken("publish: exit status %d: %s" % (process.returncode, err))
         with self.lock:
             for token, event in zip(tokens, ids):
@@ -414,22 +420,27 @@ printf '%s %s %s %s %s\\n' "$DEBMSG_SOURCE" "$DEBMSG_ID" "${DEBMSG_RETRY:--}" "$
 
     # -- what comes out --
 
+    def lines_of(self, path):
+        """What is new in a file since the last look, without a line that is not whole."""
+        with open(path, "rb") as f:
+            f.seek(self.read.get(path, 0))
+            data = f.read()
+        data = data[:data.rfind(b"\n") + 1]
+        self.read[path] = self.read.get(path, 0) + len(data)
+        return data.decode().splitlines()
+
     def recorded(self):
-        """What the handler did: lists of [source/id, retry, token, subject]."""
-        rows = []
-        for line in (self.work / "record").read_text().splitlines():
-            source, number, retry, token, subject = line.split(" ", 4)
-            rows.append(("%s/%s" % (source, number), retry, token, subject))
-        return rows
+        """What the handler did: tuples of source/id, retry, what was put in, subject."""
+        for line in self.lines_of(self.work / "record"):
+            source, number, retry, what, subject = line.split(" ", 4)
+            self.rows.append(("%s/%s" % (source, number), retry, what, subject))
+        return self.rows
 
     def printed(self):
         """What consume printed; what a killed one had not finished is nothing."""
-        events = []
         for n in range(1, self.printer.runs + 1):
-            data = (self.work / ("printer.%d.out" % n)).read_bytes()
-            for line in data[:data.rfind(b"\n") + 1].splitlines():
-                events.append(json.loads(line))
-        return events
+            self.events += map(json.loads, self.lines_of(self.work / ("printer.%d.out" % n)))
+        return self.events
 
     def kill_all(self, host):
         """Everything of a host ends at once; the caller has its lock."""
@@ -447,6 +458,14 @@ printf '%s %s %s %s %s\\n' "$DEBMSG_SOURCE" "$DEBMSG_ID" "${DEBMSG_RETRY:--}" "$
         for pid in seen:
             kill(pid, signal.SIGKILL)
         await_(30, lambda: not self.processes(host), "all of a host die")
+
+    def start_again(self, host):
+        """As an operator does who has mended what was wrong."""
+        for service in self.services:
+            if service.env == host:
+                service.stop()
+                service.start()
+        self.operator_awaited = False
 
     def power_cut(self, host):
         """The disk has what was synced."""

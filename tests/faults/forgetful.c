@@ -9,6 +9,8 @@
  * While $FORGETFUL_JOURNAL/readonly exists, every write, truncation and sync fails
  * with EROFS, as on a file system that the kernel made read-only after an error.
  *
+ * $FORGETFUL_JOURNAL/slow says how many milliseconds longer every sync takes.
+ *
  * That a file is there, under its name, counts as synced; so do SQLite's -shm
  * files, which mean nothing after a boot.
  */
@@ -198,6 +200,21 @@ int ftruncate64(int fd, off_t size)
 	return noted_truncate(fd, size);
 }
 
+/* A disk with much to do. */
+static void be_slow(void)
+{
+	char name[PATH_MAX], text[16] = "";
+	int fd;
+
+	snprintf(name, sizeof(name), "%s/slow", getenv("FORGETFUL_JOURNAL"));
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (read(fd, text, sizeof(text) - 1) > 0)
+		usleep((useconds_t)strtoul(text, NULL, 10) * 1000);
+	close(fd);
+}
+
 /* The notes are all older than this sync: nobody writes while we have the lock. */
 static int noted_sync(int fd, int (*real)(int))
 {
@@ -208,6 +225,7 @@ static int noted_sync(int fd, int (*real)(int))
 		return real(fd);
 	if (is_read_only())
 		return -1;
+	be_slow();
 	journal = open_journal(&st);
 	status = real(fd);
 	error = errno;

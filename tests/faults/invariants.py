@@ -9,13 +9,13 @@ import time
 from bus import SERVICES, Broken
 
 PATIENCE_S = 240  # the longest pause between two attempts is 30 s, and this machine may be slow
-QUEUES = ("doer", "printer")
 
 
 class Invariants:
     def __init__(self, bus):
         self.bus = bus
         self.counted = collections.Counter()
+        self.late = set()  # events whose order is not the log's
         self.killed_handlers = set()  # of these events a handler was killed: they are parked
 
     # -- waiting until all is through --
@@ -44,16 +44,15 @@ class Invariants:
         bus = self.bus
         with bus.lock:
             accepted, refs = set(bus.accepted.values()), set(bus.refs)
+        late = self.look_for_late()
         done = {row[0] for row in bus.recorded()}
-        printed = bus.printed()
-        seen = {"%s/%s" % (event["source"], event["id"]) for event in printed}
-        lines = {event["data"].get("comment") for event in printed}
-        branches = {event["data"].get("ref") for event in printed}
+        inputs = {row[2] for row in bus.recorded()}
+        seen = {"%s/%s" % (event["source"], event["id"]) for event in bus.printed()}
         for what, wanted, there in (
-                ("accepted, not acted on", accepted, done), ("accepted, not printed", accepted, seen),
-                ("printed, not acted on", seen, done), ("acted on, not printed", done, seen),
-                ("pushed, not printed", refs, branches),
-                ("in the wiki's log, not printed", {"n=%d" % n for n in range(1, bus.lines + 1)}, lines)):
+                ("accepted, not acted on", accepted, done), ("accepted, not printed", accepted - late, seen),
+                ("printed, not acted on", seen, done), ("acted on, not printed", done - late, seen),
+                ("pushed, not acted on", refs, inputs),
+                ("in the wiki's log, not acted on", {"n=%d" % n for n in range(1, bus.lines + 1)}, inputs)):
             if wanted - there:
                 return "%s: %d, %s" % (what, len(wanted - there), ", ".join(sorted(wanted - there)[:5]))
         status = bus.run("sender", "outbox", "status", "--json", check=(0, 75))[1]
@@ -63,6 +62,15 @@ class Invariants:
         return None
 
     # -- checks --
+
+    def look_for_late(self):
+        """
+        What the broker lost before any queue or history took it, and said so.  It is sent
+        again, behind what was sent meanwhile, and what was refused is then in the history
+        only: who does not heal does not get it.
+        """
+        self.late = set(self.bus.between.tell("swallowed").split()[1:])
+        return self.late
 
     def check(self):
         self.counted["times all was drained"] += 1
@@ -82,7 +90,7 @@ class Invariants:
             times[event] += 1
             if times[event] > 1 and event not in self.bus.may_repeat:
                 raise Broken("acted on %d times: %s" % (times[event], event))
-            if event in self.bus.may_repeat:
+            if event in self.bus.may_repeat or event in self.late:
                 continue
             source, _, number = event.rpartition("/")
             if last.get((source, subject), -1) >= int(number):
@@ -97,7 +105,7 @@ class Invariants:
     def check_genuine(self, event, token, subject):
         if subject == "Forged" or token == "forged":
             raise Broken("a forgery was believed: %s" % event)
-        if token == "-":
+        if not re.fullmatch(r"t\d+", token):
             return
         if self.bus.accepted.get(token, event) != event:
             raise Broken("%s was accepted as %s and delivered as %s" % (token, self.bus.accepted[token], event))
@@ -109,22 +117,18 @@ class Invariants:
         for event in self.bus.printed():
             source, number = event["source"], int(event["id"])
             name = "%s/%d" % (source, number)
+            if name not in bodies and name not in self.late:
+                if number < last.get(source, -1):
+                    raise Broken("printed out of order: %s after %d" % (name, last[source]))
+                last[source] = number
             if bodies.setdefault(name, event) != event:
                 raise Broken("two bodies of %s" % name)
             self.check_genuine(name, event["data"].get("token", "-"), event.get("subject"))
-            if number > last.get(source, -1):
-                last[source] = number
-            elif len([n for n in (name,) if n in inputs.values() or n in self.printed_before]) == 0:
-                raise Broken("printed out of order: %s after %d" % (name, last[source]))
-            self.printed_before.add(name)
             for put_in in ("token", "ref", "comment"):
                 value = event["data"].get(put_in)
                 if value and inputs.setdefault((put_in, value), name) != name:
                     raise Broken("%s %s became %s and %s" % (put_in, value, inputs[put_in, value], name))
-        self.printed_before.clear()
         self.counted["events printed, in the order of their logs"] = len(bodies)
-
-    printed_before = set()
 
     def check_parked(self):
         out = self.bus.run("receiver", "parked", "list", "--json", check=(0,))[1]
@@ -143,8 +147,21 @@ class Invariants:
             if not re.search(r"^demo\.example/%s/\S+: complete 0\.\.\d+ " % service, out, re.M):
                 raise Broken("audit of %s: %s" % (service, out))
         self.counted["events audited"] = sum(int(n) for n in re.findall(r"\((\d+) events", out))
-        for queue in QUEUES:
-            out = self.bus.run("receiver", "audit", "--queue", queue, check=(0,))[1]
-            if "missing" in out or len(re.findall(r": complete 0\.\.", out)) != len(SERVICES):
-                raise Broken("audit --queue %s: %s" % (queue, out))
+        for queue in ("doer", "printer"):
+            status, out, err = self.bus.run("receiver", "audit", "--queue", queue)
+            missing = self.missing_in(out)
+            if queue == "printer" and status == 1 and missing and missing <= self.late:
+                continue
+            if status or missing or len(re.findall(r": complete 0\.\.", out)) != len(SERVICES):
+                raise Broken("audit --queue %s: exit status %d: %s%s" % (queue, status, out, err))
             self.counted["audits"] += 1
+
+    @staticmethod
+    def missing_in(audit):
+        found = set()
+        for line in audit.splitlines():
+            source, _, ranges = line.partition(": missing ")
+            for first, last in re.findall(r"(\d+)\.\.(\d+)", ranges.partition(" (")[0]):
+                if not ranges.startswith("of type"):
+                    found.update("%s/%d" % (source, n) for n in range(int(first), int(last) + 1))
+        return found

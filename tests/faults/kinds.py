@@ -23,12 +23,15 @@ class Fault:
             time.sleep(0.02)
 
     def wait_for(self, condition, seconds=LET_GO_S):
+        """Until condition(); false: the time is up."""
         deadline = time.monotonic() + seconds
-        while not condition() and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            if condition():
+                return True
             self.hold(0.05)
-        return condition()
+        return False
 
-    def burst(self, service, count=60):
+    def burst(self, service, count=40):
         """Events enough for what happens among confirms."""
         self.bus.publish(service, count)
 
@@ -55,6 +58,11 @@ def kind(function):
 def needs_mount(function):
     NEED_MOUNT.add(function.__name__)
     return kind(function)
+
+
+def slow_disk(f, host):
+    """Often more time for what happens between two syncs."""
+    f.bus.disk[host].slow(f.choice.choice((0, 30, 150, 400)))
 
 
 # -- processes --
@@ -98,21 +106,25 @@ def kill_adapter(f):
 
 @kind
 def kill_relay(f):
+    slow_disk(f, "sender")
     for _ in range(3):
         f.burst(f.choice.choice(SERVICES))
         f.hold(0, 1.5)
         f.bus.relay.kill()
         f.wait_for(lambda: f.bus.relay.process.poll() is None)
+    f.bus.disk["sender"].slow(0)
     return 3
 
 
 @kind
 def kill_consumer(f):
+    slow_disk(f, "receiver")
     for consumer in (f.bus.doer, f.bus.printer, f.bus.doer, f.bus.printer):
         f.burst(f.choice.choice(SERVICES), 30)
         f.hold(0, 1)
         consumer.kill()
         f.wait_for(lambda: consumer.process.poll() is None)
+    f.bus.disk["receiver"].slow(0)
     return 4
 
 
@@ -183,9 +195,7 @@ def key_removed(f):
     f.hold(0, 2)
     for key in keys:
         key.with_suffix(".away").rename(key)
-    f.bus.relay.stop()
-    f.bus.operator_awaited = False
-    f.bus.relay.start()
+    f.bus.start_again("sender")
     if not noticed:
         raise Broken("the relay says nothing of a key that is gone")
     return len(keys)
@@ -318,7 +328,7 @@ def heartbeats_missed(f):
 def confirms_out_of_order(f):
     f.arm("shuffle")
     for service in SERVICES:
-        f.burst(service, 100)
+        f.burst(service, 60)
     return f.struck("shuffle")
 
 
@@ -326,7 +336,7 @@ def confirms_out_of_order(f):
 def confirms_multiple(f):
     f.arm("merge")
     for service in SERVICES:
-        f.burst(service, 100)
+        f.burst(service, 60)
     return f.struck("merge")
 
 
@@ -389,12 +399,17 @@ def ledger_disk_full(f):
 
 
 def read_only(f, host):
-    """It is so when programs start: none may have a file open for writing."""
+    """
+    It is so when programs start: none may have a file open for writing.  They say that
+    their operator must act, and he does.
+    """
+    f.bus.operator_awaited = True
     with f.bus.power[host]:
         f.bus.kill_all(host)
         f.bus.disk[host].read_only(True)
     f.hold(2, 4)
     f.bus.disk[host].read_only(False)
+    f.bus.start_again(host)
     return 1
 
 
@@ -427,11 +442,13 @@ def ledger_disk_fails(f):
 
 
 def power_cuts(f, host):
+    slow_disk(f, host)
     for _ in range(3):
         f.burst(f.choice.choice(SERVICES), 20)
         f.hold(0, 1.2)
         f.bus.power_cut(host)
         f.wait_for(lambda: all(s.process.poll() is None for s in f.bus.services))
+    f.bus.disk[host].slow(0)
     return 3
 
 

@@ -24,6 +24,8 @@ const char *const rule_name[RULE_COUNT] = { "handshake", "confirm", "publish", "
 					    "close",	 "nack",    "return",  "slow",
 					    "dead",	 "mute",    "shuffle", "merge" };
 
+struct bytes swallowed;
+
 /* One direction. */
 struct way {
 	struct bytes in, out;
@@ -177,12 +179,30 @@ static void count_handshake(struct link *l, const struct frame *f)
 
 /* -- from client to broker -- */
 
+/* Adds the text that follows `before` in what is swallowed, up to a quote. */
+static void note_text(const struct bytes *publish, const char *before, char end)
+{
+	const uint8_t *p = memmem(publish->p, publish->len, before, strlen(before));
+	const uint8_t *quote;
+
+	if (!p)
+		return;
+	p += strlen(before);
+	quote = memchr(p, '"', publish->len - (size_t)(p - publish->p));
+	if (!quote)
+		return;
+	bytes_add(&swallowed, p, (size_t)(quote - p));
+	bytes_add(&swallowed, &end, 1);
+}
+
 static void answer_swallowed(struct link *l)
 {
 	struct frame f;
 
 	if (frame_read(&f, l->publish.p, l->publish.len) != 1)
 		return;
+	note_text(&l->publish, "\"source\":\"", '/');
+	note_text(&l->publish, "\"id\":\"", ' ');
 	if (l->swallow == METHOD_NACK) {
 		frame_add_answer(&l->down.out, f.channel, METHOD_NACK, l->answers.published, false);
 	} else {

@@ -42,6 +42,8 @@ extern struct rule rules[RULES_MAX];
 extern int rule_count;
 extern unsigned long rule_made[RULE_COUNT];
 extern const char *const rule_name[RULE_COUNT];
+/* source/id of the events that were swallowed, each followed by a space */
+extern struct bytes swallowed;
 
 struct link;
 struct link *link_new(int client, int broker);
