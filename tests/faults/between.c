@@ -209,10 +209,11 @@ static bool listen_to_commands(int port)
 static void turn(int listener, int port, int broker_port)
 {
 	struct pollfd fd[2 + 2 * LINKS_MAX];
-	bool ended[LINKS_MAX];
 	int i;
 
 	for (;;) {
+		bool ended[LINKS_MAX] = { false };
+
 		fd[0] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };
 		fd[1] = (struct pollfd){ .fd = listener, .events = POLLIN };
 		for (i = 0; i < link_count; i++)

@@ -36,7 +36,7 @@ struct note {
 };
 
 /* The next function of that name behind ours. */
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define NEXT(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
 static bool is_ours(int fd, struct stat *st)
 {

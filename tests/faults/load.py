@@ -16,7 +16,7 @@ class Load:
     def __init__(self, bus, seed):
         self.bus = bus
         self.going, self.ending = threading.Event(), threading.Event()
-        jobs = [lambda r, s=s: bus.publish(s, r.randint(1, 6)) for s in SERVICES]
+        jobs = [lambda r, s=s: bus.publish(s, r.randint(1, 10)) for s in SERVICES]
         jobs += [lambda r: bus.hook_ended(*bus.hook()), lambda r: bus.edit(), lambda r: bus.forge()]
         self.locks = [threading.Lock() for _ in jobs]
         self.threads = [threading.Thread(target=self.work, args=(job, lock, random.Random(seed + i)), daemon=True)
@@ -34,7 +34,7 @@ class Load:
                     job(choice)
                 except Broken as error:
                     self.bus.finding = self.bus.finding or error
-            self.ending.wait(choice.uniform(0.1, 0.6))
+            self.ending.wait(choice.uniform(0.2, 1))
 
     def on(self):
         self.going.set()
