@@ -43,7 +43,7 @@ for file in "$srcdir"/tests/cases/planet/*.ini; do
 done
 
 asan_mb=128
-note "the larger they are: bombs, deep ones, long ones, in 64 MiB and 10 seconds"
+note "the larger they are: bombs, deep ones, long ones, in 64 MiB and 10 seconds of the processor"
 big=$work/big
 mkdir "$big"
 awk 'BEGIN { print "<!DOCTYPE feed [<!ENTITY a0 \"lol\">"
@@ -75,7 +75,7 @@ awk -v n=990 'BEGIN { printf "<feed xml:base=\"http://e/"; while (n--) printf "a
 awk -v n=990 'BEGIN { printf "<feed xml:base=\"http://e/"; while (n--) printf "a/"; printf "\"><entry><id>1</id>"
 	for (i = 0; i < 200000; i++) printf "<link href=\"x\"/>"; print "</entry></feed>" }' >"$big/links.xml"
 for file in "$big"/*.xml; do
-	limited timeout 10 "$parse" "$file" >"$work/said" || fail "$file: status $?"
+	limited prlimit --cpu=10 "$parse" "$file" >"$work/said" || fail "$file: status $?"
 	! grep -q 'out of memory' "$work/said" || fail "$file: it is blamed on the memory"
 	case $file in
 	*/some-names.xml | */honest.xml | */title.xml | */entries.xml | */base.xml | */links.xml) grep -q ^ok "$work/said" || fail "$file is refused" ;;
@@ -88,7 +88,7 @@ awk 'BEGIN { print "[Planet]\n[DEFAULT]"; printf "name = "; for (i = 0; i < 6553
 awk 'BEGIN { print "[Planet]"; for (i = 0; i < 900000; i++) print "[" i "]" }' >"$big/sections.ini"
 awk 'BEGIN { print "[Planet]"; for (i = 0; i < 2000000; i++) print "a=" }' >"$big/values.ini"
 for file in "$big"/*.ini; do
-	limited timeout 4 "$parse" --config "$file" >"$work/said" || fail "$file: status $?"
+	limited prlimit --cpu=4 "$parse" --config "$file" >"$work/said" || fail "$file: status $?"
 	case $file in
 	*/name.ini) [ "$(wc -l <"$work/said")" = 19998 ] || fail "$file is refused" ;;
 	*) grep -q '^error.*line .*: more than' "$work/said" || fail "$file is read" ;;
