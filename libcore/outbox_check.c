@@ -62,7 +62,7 @@ enum bus_code bus_outbox_relay(const struct bus_outbox *box, long *ret_pid, stru
 
 	if (asprintf(&path, "%s/relay.lock", box->directory) < 0)
 		return bus_outbox_nomem(err);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && errno == ENOENT)
 		*ret_pid = 0;
 	else if (fd < 0 || fcntl(fd, F_GETLK, &lock) != 0)
