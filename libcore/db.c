@@ -224,6 +224,42 @@ static void distrust(sqlite3 *db)
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, ROW_MAX);
 }
 
+/*
+ * A journal that is left beside the file may name one of a transaction over several
+ * files, which SQLite deletes after the rollback, whatever file that is and wherever.
+ * We have no such transactions: the name is not ours, and what it names is not opened.
+ */
+static int careful_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+			int *ret_flags)
+{
+	sqlite3_vfs *ordinary = sqlite3_vfs_find(NULL);
+
+	(void)vfs;
+	if (!ordinary || flags & SQLITE_OPEN_SUPER_JOURNAL) {
+		file->pMethods = NULL;
+		return SQLITE_CANTOPEN;
+	}
+	return ordinary->xOpen(ordinary, name, file, flags, ret_flags);
+}
+
+/* The name of the ordinary way to the disk, with that open function. */
+static const char *careful_vfs(void)
+{
+	static sqlite3_vfs vfs;
+	const sqlite3_vfs *ordinary;
+
+	if (!vfs.zName && (ordinary = sqlite3_vfs_find(NULL))) {
+		vfs = *ordinary;
+		vfs.pNext = NULL;
+		vfs.zName = "debmsg-careful";
+		vfs.xOpen = careful_open;
+	}
+	/* fails without memory only; then the opening says that there is no such way */
+	if (vfs.zName && !sqlite3_vfs_find(vfs.zName))
+		sqlite3_vfs_register(&vfs, 0);
+	return "debmsg-careful";
+}
+
 /* The directory may be behind a link of the admin's; the file in it must not be one. */
 static char *without_links(const char *path)
 {
@@ -254,7 +290,7 @@ static enum bus_code open_file(sqlite3 **ret, const char *path, const struct bus
 					"%s: cannot open %s: %s", schema->what, path,
 					strerror(errno));
 	}
-	opened = real ? sqlite3_open_v2(real, ret, flags | SQLITE_OPEN_NOFOLLOW, NULL)
+	opened = real ? sqlite3_open_v2(real, ret, flags | SQLITE_OPEN_NOFOLLOW, careful_vfs())
 		      : sqlite3_open_v2(path, ret, flags, NULL);
 	if (opened)
 		rc = bus_db_fail(*ret, schema->what, "cannot open", err);
@@ -262,6 +298,38 @@ static enum bus_code open_file(sqlite3 **ret, const char *path, const struct bus
 		distrust(*ret);
 	free(real);
 	return rc;
+}
+
+/* Is this one of the statements that make our tables? */
+static bool is_ours(const struct bus_db_schema *schema, const char *sql)
+{
+	const char *at = sql ? strstr(schema->sql, sql) : NULL;
+
+	return at && (at == schema->sql || at[-1] == ';') && at[strlen(sql)] == ';';
+}
+
+/*
+ * Tables of the same names may have columns that are computed: without end, in one step
+ * of SQLite, at which no deadline is looked.
+ */
+static enum bus_code check_foreign(sqlite3 *db, const struct bus_db_schema *schema,
+				   struct bus_err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	bool ours = true;
+	int step;
+
+	if (sqlite3_prepare_v2(db, "SELECT sql FROM sqlite_schema", -1, &stmt, NULL))
+		return bus_db_fail(db, schema->what, "cannot read", err);
+	while ((step = sqlite3_step(stmt)) == SQLITE_ROW && ours)
+		ours = is_ours(schema, (const char *)sqlite3_column_text(stmt, 0));
+	sqlite3_finalize(stmt);
+	if (!ours)
+		return bus_fail(err, BUS_E_CONFIG,
+				"%s: %s has tables that are not ours; keep the file for "
+				"inspection, and let a new one be made",
+				schema->what, sqlite3_db_filename(db, "main"));
+	return step == SQLITE_DONE ? BUS_OK : bus_db_fail(db, schema->what, "cannot read", err);
 }
 
 static bool is_empty(const char *path)
@@ -298,6 +366,8 @@ enum bus_code bus_db_open(sqlite3 **ret, const char *path, const struct bus_db_s
 		goto out;
 	}
 	rc = check_tables(db, schema, err);
+	if (!rc && schema->foreign)
+		rc = check_foreign(db, schema, err);
 out:
 	if (rc)
 		sqlite3_close(db);

@@ -256,7 +256,117 @@ static void a_link_is_not_followed(void)
 	free(directory);
 }
 
+/* Nor does who only looks at the lock open what it points at. */
+static void a_lock_that_is_a_link_is_not_opened(void)
+{
+	struct bus_outbox *box = new_box();
+	char *link = malloc(strlen(directory) + 20), *target = check_path("device");
+	struct bus_err err;
+	long pid;
+
+	CHECK_NEED(link != NULL);
+	sprintf(link, "%s/relay.lock", directory);
+	check_write(target, 0600, "");
+	CHECK(symlink(target, link) == 0);
+	CHECK_CODE(bus_outbox_relay(box, &pid, &err), BUS_E_CONFIG, &err);
+	bus_outbox_close(box);
+	free(target);
+	free(link);
+	free(directory);
+}
+
+static void put_u32(FILE *f, unsigned long value)
+{
+	int shift;
+
+	for (shift = 24; shift >= 0; shift -= 8)
+		fputc((int)(value >> shift & 0xff), f);
+}
+
+/* A journal to be rolled back, of a transaction that has its super-journal in `victim`. */
+static void plant_journal(const char *victim)
+{
+	static const unsigned char magic[8] = { 0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7 };
+	char *path = malloc(strlen(directory) + 20);
+	unsigned long sum = 0;
+	const char *c;
+	FILE *f;
+
+	CHECK_NEED(path != NULL);
+	sprintf(path, "%s/outbox.db-journal", directory);
+	f = fopen(path, "we");
+	CHECK_NEED(f != NULL);
+	fwrite(magic, 1, sizeof(magic), f);
+	put_u32(f, 0);	  /* records */
+	put_u32(f, 4711); /* nonce */
+	put_u32(f, 8);	  /* pages of the file, before */
+	put_u32(f, 512);  /* sector */
+	put_u32(f, 4096); /* page */
+	fseek(f, 512, SEEK_SET);
+	put_u32(f, 0x40000000 / 4096 + 1);
+	for (c = victim; *c; c++)
+		sum += (unsigned char)*c;
+	fputs(victim, f);
+	put_u32(f, strlen(victim));
+	put_u32(f, sum);
+	fwrite(magic, 1, sizeof(magic), f);
+	CHECK(fclose(f) == 0);
+	free(path);
+}
+
+/* SQLite would delete it. */
+static void a_journal_names_no_other_file(void)
+{
+	struct bus_outbox_params params = {
+		.name = NAME,
+		.environment = "dev",
+		.service = "wiki",
+		.max_event_size = BUS_BODY_MAX_DEFAULT,
+	};
+	char *victim = check_path("victim");
+	struct bus_outbox *other = NULL;
+	struct bus_err err;
+	struct stat st;
+
+	bus_outbox_close(new_box());
+	check_write(victim, 0600, "a key");
+	plant_journal(victim);
+	params.directory = directory;
+	CHECK_CODE(bus_outbox_open(&other, &params, &err), BUS_E_CONFIG, &err);
+	CHECK(!other && stat(victim, &st) == 0 && st.st_size == 5);
+	bus_outbox_close(other);
+	free(victim);
+	free(directory);
+}
+
+/* Not even to look: the column would take longer than anybody waits. */
+static void other_tables_are_not_read(void)
+{
+	struct bus_outbox_params params = {
+		.name = NAME,
+		.environment = "dev",
+		.service = "wiki",
+		.max_event_size = BUS_BODY_MAX_DEFAULT,
+	};
+	struct bus_outbox *other = NULL;
+	struct bus_err err;
+
+	bus_outbox_close(new_box());
+	write_rubbish("PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql ="
+		      " replace(sql, 'sent INTEGER NOT NULL', 'sent INTEGER AS (instr("
+		      "hex(zeroblob(9000000)), hex(zeroblob(4000000)) || 1))')"
+		      " WHERE name = 'log'");
+	params.directory = directory;
+	CHECK_CODE(bus_outbox_open(&other, &params, &err), BUS_E_CONFIG, &err);
+	CHECK_SAYS(&err, "not ours");
+	bus_outbox_close(other);
+	free(directory);
+}
+
 static const struct check_test tests[] = {
+	{ "a lock that is a link is not opened", a_lock_that_is_a_link_is_not_opened },
+	{ "a journal names no other file", a_journal_names_no_other_file },
+	{ "other tables are not read", other_tables_are_not_read },
 	{ "signs for its own log only", signs_for_its_own_log_only },
 	{ "rubbish does no harm", rubbish_does_no_harm },
 	{ "a link is not followed", a_link_is_not_followed },
