@@ -242,7 +242,13 @@ static int careful_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, 
 	return ordinary->xOpen(ordinary, name, file, flags, ret_flags);
 }
 
-/* The name of the ordinary way to the disk, with that open function. */
+/* Of a pipe where a journal is expected: nobody may come to the other end, ever. */
+static int open_at_once(const char *path, int flags, int mode)
+{
+	return open(path, flags | O_NONBLOCK, mode);
+}
+
+/* The name of the ordinary way to the disk, with these open functions. */
 static const char *careful_vfs(void)
 {
 	static sqlite3_vfs vfs;
@@ -253,6 +259,8 @@ static const char *careful_vfs(void)
 		vfs.pNext = NULL;
 		vfs.zName = "debmsg-careful";
 		vfs.xOpen = careful_open;
+		if (vfs.iVersion >= 3 && vfs.xSetSystemCall)
+			vfs.xSetSystemCall(&vfs, "open", (sqlite3_syscall_ptr)open_at_once);
 	}
 	/* fails without memory only; then the opening says that there is no such way */
 	if (vfs.zName && !sqlite3_vfs_find(vfs.zName))

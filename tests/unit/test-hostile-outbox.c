@@ -339,6 +339,30 @@ static void a_journal_names_no_other_file(void)
 	free(directory);
 }
 
+static void a_pipe_is_not_waited_for(void)
+{
+	struct bus_outbox_params params = {
+		.name = NAME,
+		.environment = "dev",
+		.service = "wiki",
+		.max_event_size = BUS_BODY_MAX_DEFAULT,
+	};
+	char *path;
+	struct bus_outbox *other = NULL;
+	struct bus_err err;
+
+	bus_outbox_close(new_box());
+	path = malloc(strlen(directory) + 20);
+	CHECK_NEED(path != NULL);
+	sprintf(path, "%s/outbox.db-journal", directory);
+	CHECK(mkfifo(path, 0600) == 0);
+	params.directory = directory;
+	CHECK_CODE(bus_outbox_open(&other, &params, &err), BUS_E_TEMP, &err);
+	bus_outbox_close(other);
+	free(path);
+	free(directory);
+}
+
 /* Not even to look: the column would take longer than anybody waits. */
 static void other_tables_are_not_read(void)
 {
@@ -366,6 +390,7 @@ static void other_tables_are_not_read(void)
 static const struct check_test tests[] = {
 	{ "a lock that is a link is not opened", a_lock_that_is_a_link_is_not_opened },
 	{ "a journal names no other file", a_journal_names_no_other_file },
+	{ "a pipe is not waited for", a_pipe_is_not_waited_for },
 	{ "other tables are not read", other_tables_are_not_read },
 	{ "signs for its own log only", signs_for_its_own_log_only },
 	{ "rubbish does no harm", rubbish_does_no_harm },
