@@ -21,7 +21,8 @@ struct bus_db_schema {
 	/* upgrade[n] makes version n + 1 of a file of version n; NULL: version is the first */
 	const char *const *upgrade;
 	bool shrinks; /* room that is freed can be given back to the disk */
-	bool foreign; /* others write to it, whom we do not trust: no triggers, views, links, other tables */
+	bool foreign; /* others write to it, whom we do not trust: no triggers, views, links, other
+			 tables */
 };
 
 /*
