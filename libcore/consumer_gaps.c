@@ -106,6 +106,18 @@ static enum bus_code look_up(struct bus_consumer *c, struct place *place, const 
 	return place->known ? BUS_OK : bus_ledger_is_whole(c->ledger, source, &place->known, err);
 }
 
+/*
+ * A relay whose event the broker refused sends it to the history once more, and that
+ * may be after we have looked there: so it is looked at again when the log is quiet.
+ */
+static void look_again_from(struct bus_consumer *c, int64_t from_us)
+{
+	if (from_us < 1)
+		from_us = 1;
+	if (!c->options->no_heal && (!c->look_again_us || from_us < c->look_again_us))
+		c->look_again_us = from_us;
+}
+
 static enum bus_code lose(struct bus_consumer *c, const struct place *place, uint64_t last,
 			  struct bus_err *err)
 {
@@ -113,6 +125,7 @@ static enum bus_code lose(struct bus_consumer *c, const struct place *place, uin
 						place->position.last + 1, last, false };
 
 	c->untold = true;
+	look_again_from(c, place->position.time_us - MARGIN_S * 1000000LL);
 	return bus_ledger_lose(c->ledger, &range, err);
 }
 
@@ -250,9 +263,14 @@ enum bus_code bus_consumer_look_at_checkpoint(struct bus_consumer *c,
 					      enum bus_consumer_from from, struct bus_err *err)
 {
 	struct promise promise = { c, belief, from };
+	const int64_t again_us = c->look_again_us;
+	enum bus_code rc;
 
-	enum bus_code rc = bus_checkpoint_event_types(m->body, m->body_len, check_promise, &promise,
-						      err);
+	if (again_us && from == BUS_FROM_QUEUE) {
+		c->look_again_us = 0;
+		return bus_consumer_set_behind(c, again_us, err);
+	}
+	rc = bus_checkpoint_event_types(m->body, m->body_len, check_promise, &promise, err);
 
 	if (rc || bus_consumer_must_look_back(c, from))
 		return rc;

@@ -46,15 +46,16 @@ struct bus_consumer {
 	int64_t watched_us;	     /* when options->watch was called last */
 	int64_t away_us; /* since when there is no connection (bus_time_now()); 0: not so */
 
-	bool behind;		       /* the history is to be read before the queue */
-	int64_t resume_offset;	       /* in the history, where it was left; -1: none */
-	bool asked_parking;	       /* counts->cannot_park is known */
-	bool from_first;	       /* it is read from its very first message on */
-	bool is_near;		       /* it is read from a time on that should do, ... */
-	bool is_too_near;	       /* ... and something is missing there */
-	struct bus_hash filled;	       /* for this event the history was read already, ... */
-	bool filled_from_start;	       /* ... all of it, or it cannot be read */
-	bool told_unreadable;	       /* the user knows that the history cannot be read */
+	bool behind;		/* the history is to be read before the queue */
+	int64_t resume_offset;	/* in the history, where it was left; -1: none */
+	bool asked_parking;	/* counts->cannot_park is known */
+	bool from_first;	/* it is read from its very first message on */
+	bool is_near;		/* it is read from a time on that should do, ... */
+	bool is_too_near;	/* ... and something is missing there */
+	struct bus_hash filled; /* for this event the history was read already, ... */
+	bool filled_from_start; /* ... all of it, or it cannot be read */
+	int64_t look_again_us;	/* at the next checkpoint, the history from then on; 0: no need */
+	bool told_unreadable;	/* the user knows that the history cannot be read */
 	unsigned long long unbelieved; /* messages of the history; why the first was not: */
 	char unbelieved_why[200];
 	bool told_cut;		  /* whether the history reaches back to --since was looked at */
