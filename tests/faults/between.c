@@ -9,6 +9,7 @@
  *				a rule of link.h, by its name; USER * means all
  *	cut USER abort|end	all links of USER, now
  *	dead USER		they are half open from now on
+ *	bury			who is half open is closed, as a router does after a long while
  *	clear			no rules
  *	links			USER=N of all links there are, dead ones as USER!=N
  *	made			RULE=N: how often each has struck
@@ -141,6 +142,17 @@ static void end_links(const char *user, const char *how)
 	printf("%d\n", n);
 }
 
+static void bury(void)
+{
+	bool ended[LINKS_MAX] = { false };
+	int i;
+
+	for (i = 0; i < link_count; i++)
+		ended[i] = link_is_dead(links[i]);
+	drop_ended(ended);
+	puts("ok");
+}
+
 static bool add_rule(const char *name, const char *line)
 {
 	struct rule r = { .what = RULE_HANDSHAKE };
@@ -175,6 +187,8 @@ static void obey(const char *line, int port)
 		puts("ok");
 	} else if (!strcmp(command, "cut")) {
 		end_links(user, how);
+	} else if (!strcmp(command, "bury")) {
+		bury();
 	} else if (!strcmp(command, "dead")) {
 		end_links(user, "dead");
 	} else if (!add_rule(command, line)) {

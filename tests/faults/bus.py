@@ -94,6 +94,10 @@ class Disk:
         mark = self.journal / "slow"
         mark.write_text("%d\n" % milliseconds) if milliseconds else mark.unlink(missing_ok=True)
 
+    def is_syncing(self, pid):
+        """Only a slow disk shows it."""
+        return (self.journal / ("syncing.%d" % pid)).exists()
+
     def forget(self):
         """Undoes what was not synced (forgetful.c).  Returns how many writes that were."""
         undone = 0
@@ -104,8 +108,8 @@ class Disk:
             notes = self.journal / str(path.stat().st_ino)
             if notes.exists():
                 undone += undo(path, notes.read_bytes())
-        for notes in self.journal.glob("[0-9]*"):
-            notes.unlink()
+        for left in (*self.journal.glob("[0-9]*"), *self.journal.glob("syncing.*")):
+            left.unlink()
         return undone
 
 

@@ -9,7 +9,8 @@
  * While $FORGETFUL_JOURNAL/readonly exists, every write, truncation and sync fails
  * with EROFS, as on a file system that the kernel made read-only after an error.
  *
- * $FORGETFUL_JOURNAL/slow says how many milliseconds longer every sync takes.
+ * $FORGETFUL_JOURNAL/slow says how many milliseconds longer every sync takes; while
+ * process N waits for that, there is $FORGETFUL_JOURNAL/syncing.N.
  *
  * That a file is there, under its name, counts as synced; so do SQLite's -shm
  * files, which mean nothing after a boot.
@@ -203,15 +204,20 @@ int ftruncate64(int fd, off_t size)
 /* A disk with much to do. */
 static void be_slow(void)
 {
-	char name[PATH_MAX], text[16] = "";
+	char name[PATH_MAX], mark[PATH_MAX], text[16] = "";
 	int fd;
 
 	snprintf(name, sizeof(name), "%s/slow", getenv("FORGETFUL_JOURNAL"));
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	if (read(fd, text, sizeof(text) - 1) > 0)
+	if (read(fd, text, sizeof(text) - 1) > 0) {
+		snprintf(mark, sizeof(mark), "%s/syncing.%d", getenv("FORGETFUL_JOURNAL"),
+			 (int)getpid());
+		close(open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 		usleep((useconds_t)strtoul(text, NULL, 10) * 1000);
+		NEXT(unlink)(mark);
+	}
 	close(fd);
 }
 

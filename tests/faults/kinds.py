@@ -301,12 +301,24 @@ def slow_link(f):
     return f.struck("slow") > 0
 
 
+def live(f):
+    return [name for name in f.bus.between.numbers("links") if not name.endswith("!")]
+
+
 @kind
 def half_open_link(f):
     """Each end has to find out for itself, and the broker keeps the old consumer until then."""
-    made = int(f.bus.between.tell("dead *"))
-    if not f.wait_for(lambda: "!" not in f.bus.between.tell("links"), 120):
-        raise Broken("half-open connections are kept: %s" % f.bus.between.tell("links"))
+    log = f.bus.broker / "broker.log"
+    before = set(live(f))
+    noticed = log.read_text().count("missed heartbeats from client")
+    made = f.bus.between.numbers("made")["dead"]
+    f.bus.between.tell("dead *")
+    made = f.bus.between.numbers("made")["dead"] - made
+    ok = f.wait_for(lambda: before <= set(live(f)) and
+                    log.read_text().count("missed heartbeats from client") >= noticed + made, 180)
+    f.bus.between.tell("bury")
+    if not ok:
+        raise Broken("half-open connections are not noticed: %s" % f.bus.between.tell("links"))
     return made
 
 
@@ -442,14 +454,19 @@ def ledger_disk_fails(f):
 
 
 def power_cuts(f, host):
-    slow_disk(f, host)
-    for _ in range(3):
+    """Some at any moment, some while a program waits for its disk."""
+    victims = [f.bus.relay] if host == "sender" else [f.bus.doer, f.bus.printer]
+    for victim in 2 * [None] + 2 * victims:
+        if victim:
+            f.bus.disk[host].slow(f.choice.choice((150, 400)))
         f.burst(f.choice.choice(SERVICES), 20)
-        f.hold(0, 1.2)
+        f.hold(0, 0.6)
+        if victim:
+            f.wait_for(lambda: f.bus.disk[host].is_syncing(victim.process.pid), 3)
         f.bus.power_cut(host)
+        f.bus.disk[host].slow(0)
         f.wait_for(lambda: all(s.process.poll() is None for s in f.bus.services))
-    f.bus.disk[host].slow(0)
-    return 3
+    return 2 + 2 * len(victims)
 
 
 @kind
