@@ -115,7 +115,7 @@ forge=$builddir/tests/broker/forge
 [ -x "$forge" ] || fail "$forge is missing: make it"
 debmsg export --log "$log" | head -n 1 >"$work/line"
 "$srcdir/tests/broker/tamper.py" nothing "$work/old" <"$work/line"
-ctl set_policy -p "$vhost" --priority 1 --apply-to queues cut '^debmsg\.log$' \
+ctl set_policy -p "$vhost" --priority 99 --apply-to queues cut '^debmsg\.log$' \
 	'{"max-length-bytes": 300000, "stream-max-segment-size-bytes": 100000}'
 ctl delete_queue -p "$vhost" debmsg.log
 debmsg_broker --vhost "$vhost" load
