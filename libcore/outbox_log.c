@@ -45,8 +45,7 @@ static enum bus_code check_log(const struct bus_outbox *box, const struct bus_ou
 	    memcmp(log->origin, box->name, strlen(box->name)) != 0)
 		return bus_fail(err, BUS_E_CONFIG,
 				"outbox: the log in %s is %s, but `origin` says %s; a log cannot "
-				"be "
-				"renamed: set origin back, or move that directory away",
+				"be renamed: set origin back, or move that directory away",
 				box->directory, log->origin, box->name);
 	if (log->size > INT64_MAX || log->sent > log->size)
 		return bus_fail(err, BUS_E_CONFIG,
@@ -311,7 +310,7 @@ static enum bus_code checkpoint_data(struct bus_outbox *box, uint64_t size, stru
 enum bus_code bus_outbox_append_checkpoint(struct bus_outbox *box, struct bus_err *err)
 {
 	struct bus_buf data = BUS_BUF_INIT(box->max_event_size);
-	struct bus_outbox_state log;
+	struct bus_outbox_state log = { .size = 0 };
 	char type[BUS_TYPE_MAX + 1];
 	struct bus_draft draft = { .type = type, .time_us = bus_time_now() };
 	sqlite3_stmt *stmt;

@@ -212,7 +212,7 @@ static enum bus_code check_key(struct bus_keyring *ring, const char *fpr, struct
 		rc = bus_fail(err, BUS_E_WEAK_SIGNATURE,
 			      "sign: key %s or its primary key has less than %d bits", fpr,
 			      BUS_RSA_BITS_MIN);
-	if (!rc) {
+	else {
 		bus_keyring_copy_fpr(signer->primary, key->subkeys->fpr);
 		bus_keyring_copy_fpr(signer->subkey, fpr);
 	}

@@ -35,12 +35,20 @@ dak_goes_on() {
 	await 60 confirmed dak || fail "dak has to wait after $1"
 }
 
-# begin_anew: an outbox as it was at first, and a relay that has it open
+clock_went_on() {
+	[ "$(date +%s)" -ne "$began" ]
+}
+
+# begin_anew: an outbox as it was at first, and a relay that has it open.  Not in the
+# second of the one before: a log's name ends in the second in which it began.
+began=0
 begin_anew() {
 	stop_relay
 	rm -rf "$work/state/outbox/wiki"
+	await 5 clock_went_on
 	: >"$work/relay.log"
 	publish wiki page.edit Front
+	began=$(date +%s)
 	start_relay
 	await 60 confirmed wiki || fail "the wiki's relay does not begin"
 }
