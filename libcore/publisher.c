@@ -91,6 +91,25 @@ void bus_publisher_close(struct bus_publisher *p)
 	free(p);
 }
 
+/*
+ * A broker that has just started takes events before its streams are back, for half a
+ * second or so: queues get them, they are confirmed, and the history never has them
+ * (rabbit_stream_coordinator.erl, phase_update_mnesia, of RabbitMQ 3.10).
+ */
+static enum bus_code expect_stream(struct bus_broker *broker, struct bus_err *err)
+{
+	enum bus_code rc;
+	bool exists;
+
+	rc = bus_broker_exists(broker, bus_stream, &exists, err);
+	if (rc || exists)
+		return rc;
+	return bus_fail(err, BUS_E_UNAVAILABLE,
+			"broker %s: there is no stream %s; if the broker does not bring it back "
+			"by itself, the admin makes it with debmsg-broker load",
+			bus_broker_address(broker), bus_stream);
+}
+
 enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err)
 {
 	struct bus_broker_login login = {
@@ -110,6 +129,8 @@ enum bus_code bus_publisher_connect(struct bus_publisher *p, struct bus_err *err
 	rc = bus_outbox_state(p->box, &state, err);
 	if (!rc)
 		rc = bus_broker_open(&p->broker, &login, err);
+	if (!rc)
+		rc = expect_stream(p->broker, err);
 	if (!rc)
 		rc = bus_broker_confirms(p->broker, err);
 	if (rc) {

@@ -151,7 +151,7 @@ unbind debmsg.log
 unroutable
 put Stream
 ctl delete_queue -p "$vhost" debmsg.log
-says 78 'debmsg.log.*debmsg-broker load' debmsg relay --once
+says 69 'debmsg.log.*debmsg-broker load' debmsg relay --once
 says 78 'debmsg.log.*debmsg-broker load' debmsg tail
 says 78 'debmsg.log.*debmsg-broker load' debmsg audit
 debmsg_broker --vhost "$vhost" load

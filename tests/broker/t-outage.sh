@@ -107,6 +107,23 @@ await 60 drained || fail "the relay does not come back"
 await 60 received || fail "not everything arrived once, in order: $(diff "$work/ids" "$work/received" | head -5)"
 
 note "$(grep -c 'trying again in' "$work/relay.log") attempts of the relay failed, $(grep -c 'trying again in' "$work/consumer.log") of the consumer"
+
+# A broker that starts lets publishers in before it has its streams back; there is half a
+# second of that.  Here it lasts as long as is wanted.
+stream_record() {
+	"$RABBITMQCTL" -q eval "Name = {resource, <<\"$vhost\">>, queue, <<\"debmsg.log\">>}, $1." >/dev/null
+}
+
+note "a broker that is there, but not yet its stream"
+stream_record 'mnesia:dirty_delete(rabbit_queue, Name)'
+"$RABBITMQCTL" -q close_all_connections -p "$vhost" test >/dev/null
+put 5 20200
+await 30 relay_says "debmsg.log.* is down or inaccessible; trying again" || fail "the relay says: $(cat "$work/relay.log")"
+drained && fail "events are confirmed that are not in the history"
+stream_record '[Queue] = mnesia:dirty_read(rabbit_durable_queue, Name), mnesia:dirty_write(rabbit_queue, Queue)'
+await 60 drained || fail "the relay does not go on: $(cat "$work/relay.log")"
+await 60 received || fail "not everything arrived once, in order: $(diff "$work/ids" "$work/received" | head -5)"
+
 debmsg audit >"$work/audit" || fail "audit: $(cat "$work/audit")"
 cat "$work/audit" >&2
 debmsg export >"$work/export"
