@@ -266,7 +266,12 @@ enum bus_code bus_intake_check(struct bus_intake *in, const struct bus_message *
 	 * A new key may have been trusted a moment ago: what it signed must not be
 	 * rejected.  Its import may still be at work.
 	 */
-	for (i = 0; i < LOOKS && is_about_keys(rc) && look(in, true); i++)
+	for (i = 0; is_about_keys(rc) && look(in, true); i++) {
+		if (i == LOOKS)
+			return bus_fail(err, BUS_E_TEMP, "intake: the keys change all the time");
 		rc = check(in, m, bindings, ret, err);
+	}
+	if (is_about_keys(rc) && bus_trust_watch_is_replaced(in->watch))
+		return bus_fail(err, BUS_E_TEMP, "intake: the keys are being changed");
 	return rc;
 }

@@ -19,7 +19,10 @@ static const int64_t say_every_us = 600 * 1000000LL;
 static const char *const store_file[] = { "pubring.kbx", "pubring.gpg",
 					  "public-keys.d/pubring.db" };
 
-enum { STORE_FILES = sizeof(store_file) / sizeof(store_file[0]) };
+enum {
+	STORE_FILES = sizeof(store_file) / sizeof(store_file[0]),
+	REPLACE_S = 10 /* gpg needs microseconds; but it may have to wait for a processor */
+};
 
 /* A file that was replaced or written differs in one of these; all 0: not there. */
 struct stamp {
@@ -173,6 +176,20 @@ bool bus_trust_watch_look(struct bus_trust_watch *w, bool at_once, const struct 
 		return false;
 	bus_trust_forget(w->trust);
 	return true;
+}
+
+bool bus_trust_watch_is_replaced(const struct bus_trust_watch *w)
+{
+	const char *const name = store_file[0];
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", bus_trust_homedir(w->trust), name);
+	if (stat(path, &st) == 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/%s~", bus_trust_homedir(w->trust), name);
+	return stat(path, &st) == 0 &&
+	       llabs((long long)(bus_time_now() / 1000000 - st.st_ctim.tv_sec)) < REPLACE_S;
 }
 
 struct bus_trust *bus_trust_watch_trust(const struct bus_trust_watch *w)

@@ -33,6 +33,13 @@ void bus_trust_watch_close(struct bus_trust_watch *w);
  */
 bool bus_trust_watch_look(struct bus_trust_watch *w, bool at_once, const struct bus_say *say);
 
+/*
+ * Is the keyring not there because gpg 2.2 is about to replace it?  It renames the old one to
+ * pubring.kbx~ first (rename_tmp_file() in kbx/keybox-update.c).  What is not known just now
+ * may be known in a moment.
+ */
+bool bus_trust_watch_is_replaced(const struct bus_trust_watch *w);
+
 struct bus_trust *bus_trust_watch_trust(const struct bus_trust_watch *w);
 struct bus_keyring *bus_trust_watch_ring(const struct bus_trust_watch *w);
 /* Is trust.conf not what holds, because it cannot be used? */

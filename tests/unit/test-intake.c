@@ -466,6 +466,28 @@ static void nobody_is_parked_while_keys_are_imported(void)
 	free(stop);
 }
 
+/* As it is between the two renames, for as long as gpg has to wait for a processor there. */
+static void a_keyring_that_is_being_replaced_parks_nobody(void)
+{
+	struct bus_message *m = load_message("valid-5-of-37.json");
+	char *ring = check_path("trusted/pubring.kbx"), *old = check_path("trusted/pubring.kbx~");
+	char *new = check_path("trusted/pubring.kbx.tmp");
+	struct bus_err err;
+
+	open_intake();
+	bus_intake_close(intake); /* and what it remembers of the signature */
+	intake = NULL;
+	CHECK_NEED(bus_intake_open(&intake, &conf, &err) == BUS_OK);
+	CHECK(!rename(ring, old) && !link(old, new));
+	CHECK_CODE(check(m, NULL, &err), BUS_E_TEMP, &err);
+	CHECK(!rename(new, ring));
+	CHECK_CODE(check(m, NULL, &err), BUS_OK, &err);
+	bus_message_free(m);
+	free(ring);
+	free(old);
+	free(new);
+}
+
 static const struct check_test tests[] = {
 	{ "every golden vector gives its name", every_golden_vector_gives_its_name },
 	{ "a belief says who and what", a_belief_says_who_and_what },
@@ -478,6 +500,8 @@ static const struct check_test tests[] = {
 	  one_good_signature_of_the_origin_is_enough },
 	{ "two bad signatures stay bad", two_bad_signatures_stay_bad },
 	{ "opens only with a policy", opens_only_with_a_policy },
+	{ "a keyring that is being replaced parks nobody",
+	  a_keyring_that_is_being_replaced_parks_nobody },
 	{ "nobody is parked while keys are imported", nobody_is_parked_while_keys_are_imported },
 	{ NULL, NULL },
 };
