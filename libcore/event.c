@@ -7,73 +7,81 @@
 #include <string.h>
 
 #include "json.h"
-#include "json_read.h"
+#include "json_scan.h"
 #include "proof.h"
 #include "timestamp.h"
 #include "topic.h"
 
 static const char schema_prefix[] = "urn:debmsg:schema:";
 
-static enum bus_code nomem(struct bus_err *err)
-{
-	bus_fail(err, BUS_E_NOMEM, "event: out of memory");
-	return BUS_E_NOMEM;
-}
-
 void bus_event_free(struct bus_event *ev)
 {
-	if (!ev)
-		return;
-	free(ev->source);
-	free(ev->type);
-	free(ev->subject);
-	free(ev->time);
-	free(ev->summary);
-	free(ev->url);
 	free(ev);
 }
 
-/* Copies a string member.  An optional one may be absent, and stays NULL. */
-static enum bus_code get_text(char **ret, const json_t *object, const char *name, bool optional,
-			      struct bus_err *err)
-{
-	const json_t *value = json_object_get(object, name);
+/* What of an event is used.  The order is that of `wanted`. */
+enum {
+	SPECVERSION,
+	SOURCE,
+	ID,
+	TYPE,
+	SUBJECT,
+	TIME,
+	DATACONTENTTYPE,
+	DATASCHEMA,
+	TYPESEQUENCE,
+	DATA,
+	SUMMARY,
+	URL,
+	WANTED_COUNT
+};
 
-	if (!value && optional)
+static const struct bus_json_want wanted[WANTED_COUNT] = {
+	{ .name = "specversion" },
+	{ .name = "source" },
+	{ .name = "id" },
+	{ .name = "type" },
+	{ .name = "subject" },
+	{ .name = "time" },
+	{ .name = "datacontenttype" },
+	{ .name = "dataschema" },
+	{ .name = "typesequence" },
+	{ .name = "data" },
+	{ .name = "summary", .parent = "data" },
+	{ .name = "url", .parent = "data" },
+};
+
+/* It has to be a string; an optional one may be absent. */
+static enum bus_code check_text(const struct bus_json_want *m, bool optional, struct bus_err *err)
+{
+	if (m->kind == BUS_JSON_STRING || (optional && m->kind == BUS_JSON_ABSENT))
 		return BUS_OK;
-	if (!json_is_string(value))
-		return bus_fail(err, BUS_E_MALFORMED_EVENT, "event: `%s` is %s", name,
-				value ? "not a string" : "missing");
-	*ret = strdup(json_string_value(value));
-	return *ret ? BUS_OK : nomem(err);
+	return bus_fail(err, BUS_E_MALFORMED_EVENT, "%sevent: `%s` is %s",
+			m->parent ? "data: " : "", m->name, m->kind ? "not a string" : "missing");
 }
 
-static enum bus_code expect_text(const json_t *object, const char *name, const char *expected,
+static enum bus_code expect_text(const struct bus_json_want *m, const char *expected,
 				 struct bus_err *err)
 {
-	const char *value = json_string_value(json_object_get(object, name));
-
-	if (!value || strcmp(value, expected) != 0)
-		return bus_fail(err, BUS_E_MALFORMED_EVENT, "event: `%s` is not \"%s\"", name,
+	if (m->kind != BUS_JSON_STRING || m->len != strlen(expected) ||
+	    memcmp(m->text, expected, m->len) != 0)
+		return bus_fail(err, BUS_E_MALFORMED_EVENT, "event: `%s` is not \"%s\"", m->name,
 				expected);
 	return BUS_OK;
 }
 
-static enum bus_code get_number(uint64_t *ret, const json_t *object, const char *name,
-				struct bus_err *err)
+static enum bus_code get_number(uint64_t *ret, const struct bus_json_want *m, struct bus_err *err)
 {
-	const json_t *value = json_object_get(object, name);
-
-	if (!json_is_string(value) ||
-	    !bus_decimal_parse(ret, json_string_value(value), json_string_length(value)))
+	if (m->kind != BUS_JSON_STRING || !bus_decimal_parse(ret, m->text, m->len))
 		return bus_fail(err, BUS_E_MALFORMED_EVENT,
-				"event: `%s` is not a decimal number in a string", name);
+				"event: `%s` is not a decimal number in a string", m->name);
 	return BUS_OK;
 }
 
-static enum bus_code check_schema(const json_t *root, const char *type, struct bus_err *err)
+static enum bus_code check_schema(const struct bus_json_want *m, const char *type,
+				  struct bus_err *err)
 {
-	const char *schema = json_string_value(json_object_get(root, "dataschema"));
+	const size_t prefix = sizeof(schema_prefix) - 1;
 	struct bus_type t = { 0 };
 	uint64_t version;
 	size_t len;
@@ -83,14 +91,14 @@ static enum bus_code check_schema(const json_t *root, const char *type, struct b
 				"event: `type` is not "
 				"org.debian.<environment>.<service>.<object>.<event>");
 	len = strlen(t.service);
-	if (!schema || strncmp(schema, schema_prefix, sizeof(schema_prefix) - 1) != 0 ||
-	    strncmp(schema + sizeof(schema_prefix) - 1, t.service, len) != 0 ||
-	    schema[sizeof(schema_prefix) - 1 + len] != ':')
+	if (m->kind != BUS_JSON_STRING || m->len < prefix + len + 1 ||
+	    memcmp(m->text, schema_prefix, prefix) != 0 ||
+	    memcmp(m->text + prefix, t.service, len) != 0 || m->text[prefix + len] != ':')
 		return bus_fail(err, BUS_E_MALFORMED_EVENT,
 				"event: `dataschema` is not %s%s:<version>", schema_prefix,
 				t.service);
-	schema += sizeof(schema_prefix) + len;
-	if (!bus_decimal_parse(&version, schema, strlen(schema)))
+	len += prefix + 1;
+	if (!bus_decimal_parse(&version, m->text + len, m->len - len))
 		return bus_fail(err, BUS_E_MALFORMED_EVENT,
 				"event: `dataschema` ends in no version number");
 	return BUS_OK;
@@ -105,46 +113,84 @@ static size_t count_characters(const char *s)
 	return n;
 }
 
-static enum bus_code parse_data(struct bus_event *ev, const json_t *root, struct bus_err *err)
+static enum bus_code check_summary(const char *summary, struct bus_err *err)
 {
-	const json_t *data = json_object_get(root, "data");
-	enum bus_code rc;
-
-	if (!json_is_object(data))
-		return bus_fail(err, BUS_E_MALFORMED_EVENT, "event: `data` is not an object");
-	rc = get_text(&ev->summary, data, "summary", false, err);
-	if (!rc)
-		rc = get_text(&ev->url, data, "url", true, err);
-	if (rc) {
-		bus_err_context(err, "data");
-		return rc;
-	}
-	if (!ev->summary || count_characters(ev->summary) > BUS_SUMMARY_MAX ||
-	    strpbrk(ev->summary, "\r\n"))
+	if (count_characters(summary) > BUS_SUMMARY_MAX || strpbrk(summary, "\r\n"))
 		return bus_fail(err, BUS_E_MALFORMED_EVENT,
 				"event: `data.summary` is not one line of at most %d characters",
 				BUS_SUMMARY_MAX);
 	return BUS_OK;
 }
 
-static enum bus_code parse_attributes(struct bus_event *ev, const json_t *root, struct bus_err *err)
+/* All but what is checked when it has been copied. */
+static enum bus_code check_members(const struct bus_json_want *m, struct bus_event *numbers,
+				   struct bus_err *err)
+{
+	enum bus_code rc;
+
+	if ((rc = expect_text(&m[SPECVERSION], "1.0", err)) ||
+	    (rc = check_text(&m[SOURCE], false, err)) ||
+	    (rc = get_number(&numbers->id, &m[ID], err)) ||
+	    (rc = check_text(&m[TYPE], false, err)) || (rc = check_text(&m[SUBJECT], true, err)) ||
+	    (rc = check_text(&m[TIME], false, err)) ||
+	    (rc = expect_text(&m[DATACONTENTTYPE], "application/json", err)) ||
+	    (rc = get_number(&numbers->typesequence, &m[TYPESEQUENCE], err)))
+		return rc;
+	if (!numbers->typesequence)
+		return bus_fail(err, BUS_E_MALFORMED_EVENT, "event: `typesequence` is 0");
+	if (m[DATA].kind != BUS_JSON_OBJECT)
+		return bus_fail(err, BUS_E_MALFORMED_EVENT, "event: `data` is not an object");
+	rc = check_text(&m[SUMMARY], false, err);
+	return rc ? rc : check_text(&m[URL], true, err);
+}
+
+/* Copies a string to the free memory at *room, and moves that on; NULL if it is absent. */
+static char *copy(char **room, const struct bus_json_want *m)
+{
+	char *const out = *room;
+
+	if (m->kind == BUS_JSON_ABSENT)
+		return NULL;
+	memcpy(out, m->text, m->len);
+	out[m->len] = '\0';
+	*room += m->len + 1;
+	return out;
+}
+
+/* One block: the struct, and all its strings behind it. */
+static struct bus_event *make_event(const struct bus_json_want *m, const struct bus_event *numbers)
+{
+	static const unsigned int text[] = { SOURCE, TYPE, SUBJECT, TIME, SUMMARY, URL };
+	size_t size = sizeof(struct bus_event), i;
+	struct bus_event *ev;
+	char *room;
+
+	for (i = 0; i < sizeof(text) / sizeof(text[0]); i++)
+		size += m[text[i]].kind == BUS_JSON_STRING ? m[text[i]].len + 1 : 0;
+	ev = malloc(size);
+	if (!ev)
+		return NULL;
+	room = (char *)(ev + 1);
+	*ev = *numbers;
+	ev->source = copy(&room, &m[SOURCE]);
+	ev->type = copy(&room, &m[TYPE]);
+	ev->subject = copy(&room, &m[SUBJECT]);
+	ev->time = copy(&room, &m[TIME]);
+	ev->summary = copy(&room, &m[SUMMARY]);
+	ev->url = copy(&room, &m[URL]);
+	return ev;
+}
+
+static enum bus_code check_event(const struct bus_event *ev, const struct bus_json_want *schema,
+				 struct bus_err *err)
 {
 	char time[BUS_TIME_LEN + 1];
 	enum bus_code rc;
 	int64_t us;
 
-	if ((rc = expect_text(root, "specversion", "1.0", err)) ||
-	    (rc = get_text(&ev->source, root, "source", false, err)) ||
-	    (rc = get_number(&ev->id, root, "id", err)) ||
-	    (rc = get_text(&ev->type, root, "type", false, err)) ||
-	    (rc = get_text(&ev->subject, root, "subject", true, err)) ||
-	    (rc = get_text(&ev->time, root, "time", false, err)) ||
-	    (rc = expect_text(root, "datacontenttype", "application/json", err)) ||
-	    (rc = check_schema(root, ev->type, err)) ||
-	    (rc = get_number(&ev->typesequence, root, "typesequence", err)))
+	rc = check_schema(schema, ev->type, err);
+	if (rc)
 		return rc;
-	if (!ev->typesequence)
-		return bus_fail(err, BUS_E_MALFORMED_EVENT, "event: `typesequence` is 0");
 	if (!bus_origin_valid(ev->source))
 		return bus_fail(err, BUS_E_MALFORMED_EVENT,
 				"event: `source` is not <origin name>/<epoch>");
@@ -154,24 +200,28 @@ static enum bus_code parse_attributes(struct bus_event *ev, const json_t *root, 
 	if (strcmp(time, ev->time) != 0)
 		return bus_fail(err, BUS_E_MALFORMED_EVENT,
 				"event: `time` is not RFC 3339 in UTC with microseconds");
-	return BUS_OK;
+	return check_summary(ev->summary, err);
 }
 
 enum bus_code bus_event_parse(struct bus_event **ret, const void *bytes, size_t len,
 			      struct bus_err *err)
 {
-	struct bus_event *ev = NULL;
-	json_t *root = NULL;
+	struct bus_json_want member[WANTED_COUNT];
+	struct bus_event *ev = NULL, numbers = { 0 };
+	char *unescaped;
 	enum bus_code rc;
 
-	rc = bus_json_read(&root, bytes, len, 0, BUS_E_MALFORMED_EVENT, err);
-	if (rc)
-		return rc;
-	ev = calloc(1, sizeof(*ev));
-	rc = ev ? parse_attributes(ev, root, err) : nomem(err);
+	memcpy(member, wanted, sizeof(member));
+	rc = bus_json_scan(member, WANTED_COUNT, bytes, len, &unescaped, BUS_E_MALFORMED_EVENT,
+			   err);
 	if (!rc)
-		rc = parse_data(ev, root, err);
-	json_decref(root);
+		rc = check_members(member, &numbers, err);
+	if (!rc) {
+		ev = make_event(member, &numbers);
+		rc = ev ? check_event(ev, &member[DATASCHEMA], err)
+			: bus_fail(err, BUS_E_NOMEM, "event: out of memory");
+	}
+	free(unescaped);
 	if (rc)
 		bus_event_free(ev);
 	else

@@ -31,7 +31,7 @@ struct bus_draft {
 	size_t data_len;
 };
 
-/* A parsed event owns all it points to. */
+/* A parsed event owns all it points to; bus_event_free() frees it. */
 struct bus_event {
 	char *source;
 	uint64_t id;

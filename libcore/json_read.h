@@ -19,4 +19,8 @@ enum { BUS_DEPTH_MAX = 32 }; /* objects and arrays, the outermost included */
 enum bus_code bus_json_read(json_t **ret, const char *bytes, size_t len, unsigned int flags,
 			    enum bus_code code, struct bus_err *err);
 
+/* Is what has the form of a number not too large for jansson? */
+enum bus_code bus_json_check_number(const char *bytes, size_t len, enum bus_code code,
+				    struct bus_err *err);
+
 #endif
