@@ -31,22 +31,20 @@ void bus_base64_encode(struct bus_buf *out, const void *bytes, size_t len)
 	bus_buf_add(out, four, 4);
 }
 
-static int value_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* By ASCII code: what a character of the alphabet is worth, and 1 more; 0: it is none. */
+static const unsigned char worth[256] = {
+	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,
+	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  0,	0,  63,
+	0,  0,	0,  64, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 0,  0,	0,  0,	0,  0,	0,  1,
+	2,  3,	4,  5,	6,  7,	8,  9,	10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
+	24, 25, 26, 0,	0,  0,	0,  0,	0,  27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39,
+	40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 0,	0,  0,	0,  0,
+};
 
 bool bus_base64_decode(unsigned char *out, size_t *ret_len, const char *text, size_t len)
 {
 	size_t n = 0, pad = 0, i, j;
-	uint32_t v;
-	int d;
+	unsigned int d, v;
 
 	if (len % 4)
 		return false;
@@ -54,10 +52,10 @@ bool bus_base64_decode(unsigned char *out, size_t *ret_len, const char *text, si
 		pad = text[len - 2] == '=' ? 2 : 1;
 	for (i = 0; i < len; i += 4) {
 		for (v = 0, j = 0; j < 4; j++) {
-			d = i + j >= len - pad ? 0 : value_of(text[i + j]);
-			if (d < 0)
+			d = i + j >= len - pad ? 1 : worth[(unsigned char)text[i + j]];
+			if (!d)
 				return false;
-			v = v << 6 | (uint32_t)d;
+			v = v << 6 | (d - 1);
 		}
 		out[n++] = (unsigned char)(v >> 16);
 		if (i + 4 < len || pad < 2)
