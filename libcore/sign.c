@@ -11,8 +11,12 @@
 #include <gpgme.h>
 
 #include "sign_private.h"
+#include "timestamp.h"
 
-enum { VERIFY_ATTEMPTS = 4 };
+enum {
+	VERIFY_ATTEMPTS = 4,
+	KNOWN_S = 60 /* seconds that what is known of a key holds */
+};
 
 enum bus_code bus_keyring_fail(const struct bus_keyring *ring, const char *what, unsigned int e,
 			       struct bus_err *err)
@@ -188,6 +192,37 @@ static bool is_weak(gpgme_subkey_t key)
 	return by_length && key->length < BUS_RSA_BITS_MIN;
 }
 
+/*
+ * Of a key that gpg has just called good.  What gpg does not say of a signature, that its
+ * key is disabled or weak, may be so old; whoever sees the keyring change forgets it.
+ */
+static bool is_known(const struct bus_keyring *ring, const char *fpr, struct bus_signer *ret)
+{
+	const int64_t now_us = bus_time_mono();
+	size_t i;
+
+	for (i = 0; i < BUS_KEYRING_KNOWN; i++) {
+		if (ring->known[i].until_us > now_us &&
+		    strcmp(ring->known[i].signer.subkey, fpr) == 0) {
+			*ret = ring->known[i].signer;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void make_known(struct bus_keyring *ring, const struct bus_signer *signer)
+{
+	ring->known[ring->next_known++ % BUS_KEYRING_KNOWN] = (struct bus_known_key){
+		*signer, bus_time_mono() + KNOWN_S * 1000000LL
+	};
+}
+
+void bus_keyring_forget(struct bus_keyring *ring)
+{
+	memset(ring->known, 0, sizeof(ring->known));
+}
+
 /* Looks at the key behind a good signature: is it strong, and whose is it? */
 static enum bus_code check_key(struct bus_keyring *ring, const char *fpr, struct bus_signer *signer,
 			       struct bus_err *err)
@@ -197,6 +232,8 @@ static enum bus_code check_key(struct bus_keyring *ring, const char *fpr, struct
 	gpgme_subkey_t sub;
 	gpgme_error_t e;
 
+	if (is_known(ring, fpr, signer))
+		return BUS_OK;
 	e = bus_keyring_find(ring, fpr, false, &key);
 	if (e)
 		return bus_keyring_fail(ring, "cannot look up the signer's key", e, err);
@@ -215,6 +252,7 @@ static enum bus_code check_key(struct bus_keyring *ring, const char *fpr, struct
 	else {
 		bus_keyring_copy_fpr(signer->primary, key->subkeys->fpr);
 		bus_keyring_copy_fpr(signer->subkey, fpr);
+		make_known(ring, signer);
 	}
 	gpgme_key_unref(key);
 	return rc;

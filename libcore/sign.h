@@ -78,6 +78,12 @@ enum bus_code bus_keyring_verify(struct bus_keyring *ring, const void *bytes, si
 				 const void *signature, size_t signature_len,
 				 struct bus_signer *ret_signer, struct bus_err *err);
 
+/*
+ * What was learnt of keys while verifying is forgotten, after a minute by itself: for whoever
+ * sees that another program has changed the keyring.
+ */
+void bus_keyring_forget(struct bus_keyring *ring);
+
 /* Adds public keys, armoured or not; *ret_count says how many keys it held. */
 enum bus_code bus_keyring_import(struct bus_keyring *ring, const void *bytes, size_t len,
 				 int *ret_count, struct bus_err *err);

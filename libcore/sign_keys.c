@@ -19,6 +19,7 @@ enum bus_code bus_keyring_import(struct bus_keyring *ring, const void *bytes, si
 	enum bus_code rc = BUS_OK;
 	gpgme_error_t e;
 
+	bus_keyring_forget(ring);
 	e = gpgme_data_new_from_mem(&in, bytes, len, 0);
 	if (!e)
 		e = gpgme_op_import(ring->ctx, in);
@@ -148,6 +149,7 @@ static enum bus_code copy_key(struct bus_keyring *into, struct bus_keyring *from
 	enum bus_code rc = BUS_OK;
 	gpgme_error_t e;
 
+	bus_keyring_forget(into);
 	e = gpgme_data_new(&bytes);
 	if (!e)
 		e = gpgme_op_export(from->ctx, fingerprint, 0, bytes);

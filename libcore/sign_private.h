@@ -10,6 +10,14 @@
  */
 #include "sign.h"
 
+enum { BUS_KEYRING_KNOWN = 8 };
+
+/* A key that was looked up and may sign; gpg would have to be started to look again. */
+struct bus_known_key {
+	struct bus_signer signer;
+	int64_t until_us; /* on bus_time_mono() */
+};
+
 struct bus_keyring {
 	struct gpgme_context *ctx;
 	char *homedir;
@@ -18,6 +26,8 @@ struct bus_keyring {
 	struct gpgme_data *text, *signature;
 	bool is_signed;		 /* gpg has ended, ... */
 	unsigned int how_signed; /* ... with this code of gpgme's */
+	struct bus_known_key known[BUS_KEYRING_KNOWN];
+	unsigned int next_known; /* the slot to be used next */
 };
 
 /*

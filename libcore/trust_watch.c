@@ -175,6 +175,7 @@ bool bus_trust_watch_look(struct bus_trust_watch *w, bool at_once, const struct 
 	if (!store_is_news(w))
 		return false;
 	bus_trust_forget(w->trust);
+	bus_keyring_forget(w->ring);
 	return true;
 }
 
