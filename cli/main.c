@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "keeper.h"
@@ -88,11 +89,14 @@ static int keeper(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	static char out[65536]; /* a page, as it would be, is four events */
 	const struct cli_command *command;
 	int status, first;
 
 	if (bus_keeper_wanted(argv))
 		return keeper(argc, argv);
+	if (!isatty(STDOUT_FILENO))
+		setvbuf(stdout, out, _IOFBF, sizeof(out));
 	status = parse_options(argc, argv);
 	first = optind;
 	if (status >= 0)
