@@ -27,7 +27,8 @@ struct bus_intake {
 	struct bus_trust_watch *watch;
 	const struct bus_say *say;
 	size_t max_event_size;
-	struct bus_proof proof; /* kept: it is large */
+	struct bus_proof proof;	   /* kept: it is large */
+	struct bus_path_memo memo; /* of the message before */
 	struct cached cache[CACHE_SIZE];
 	unsigned int next; /* the slot to be used next */
 	struct bus_intake_verified verified;
@@ -163,14 +164,15 @@ static enum bus_code check_size(const struct bus_intake *in, const struct bus_me
 	return BUS_OK;
 }
 
-static enum bus_code check_included(const struct bus_intake *in, const struct bus_message *m,
+static enum bus_code check_included(struct bus_intake *in, const struct bus_message *m,
 				    struct bus_hash *leaf, struct bus_err *err)
 {
 	const struct bus_proof *proof = &in->proof;
 	struct bus_hash root;
 
 	bus_merkle_leaf(leaf, m->body, m->body_len);
-	bus_path_root(&root, leaf, proof->index, proof->checkpoint.size, proof->path);
+	bus_path_root_memo(&in->memo, &root, leaf, proof->index, proof->checkpoint.size,
+			   proof->path);
 	if (!bus_hash_equal(&root, &proof->checkpoint.root))
 		return bus_fail(err, BUS_E_NOT_INCLUDED,
 				"intake: the body is not leaf %" PRIu64 " of %s", proof->index,

@@ -171,16 +171,26 @@ static enum bus_code unescape_one(struct scan *s)
 	return BUS_OK;
 }
 
+/* ASCII that stands for itself. */
+static const bool is_plain[256] = {
+	[' '] = true,
+	['!'] = true,
+	['#' ... '['] = true,
+	[']' ... 0x7f] = true,
+};
+
 /* Up to the next byte that ends the string or is an escape. */
 static enum bus_code plain(struct scan *s)
 {
 	size_t n;
 
-	while (s->p < s->end && *s->p != '"' && *s->p != '\\') {
-		if (*s->p & 0x80)
-			n = character((const unsigned char *)s->p, (size_t)(s->end - s->p));
-		else
-			n = *s->p >= 0x20;
+	for (;;) {
+		while (s->p < s->end && is_plain[(unsigned char)*s->p])
+			s->p++;
+		if (s->p == s->end || *s->p == '"' || *s->p == '\\')
+			break;
+		n = *s->p & 0x80 ? character((const unsigned char *)s->p, (size_t)(s->end - s->p))
+				 : 0;
 		if (!n)
 			return fail(s, *s->p & 0x80 ? "not UTF-8" : "a control character");
 		s->p += n;

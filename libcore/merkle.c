@@ -120,6 +120,51 @@ void bus_path_root(struct bus_hash *ret, const struct bus_hash *leaf, uint64_t i
 	*ret = node;
 }
 
+/* Has the walk before come through this node, with all that is left of the path? */
+static bool have_met(const struct bus_path_memo *memo, const struct walk *walk, unsigned int level,
+		     const struct bus_hash *node, const struct bus_hash *path, unsigned int left)
+{
+	return level < BUS_PATH_MAX && memo->index >> level == walk->node &&
+	       left <= memo->path_len && bus_hash_equal(&memo->node[level], node) &&
+	       memcmp(memo->path + memo->path_len - left, path, left * sizeof(*path)) == 0;
+}
+
+void bus_path_root_memo(struct bus_path_memo *memo, struct bus_hash *ret,
+			const struct bus_hash *leaf, uint64_t index, uint64_t size,
+			const struct bus_hash *path)
+{
+	const unsigned int len = bus_path_len(index, size);
+	struct walk walk = { index, size - 1 };
+	struct bus_hash node = *leaf;
+	unsigned int level, done = 0;
+	bool met = false;
+
+	for (level = 0; walk.last; level++) {
+		met = memo->size == size &&
+		      have_met(memo, &walk, level, &node, path + done, len - done);
+		memo->node[level] = node;
+		if (met)
+			break;
+		switch (walk_up(&walk)) {
+		case LEFT:
+			hash_node(&node, &path[done++], &node);
+			break;
+		case RIGHT:
+			hash_node(&node, &node, &path[done++]);
+			break;
+		case NONE:
+			break;
+		}
+	}
+	if (!met)
+		memo->root = node;
+	memo->index = index;
+	memo->size = size;
+	memo->path_len = len;
+	memcpy(memo->path, path, len * sizeof(*path));
+	*ret = memo->root;
+}
+
 void bus_path_range(struct bus_range *ret, uint64_t index, uint64_t size,
 		    const struct bus_hash *path)
 {

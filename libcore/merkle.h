@@ -44,6 +44,24 @@ unsigned int bus_path_len(uint64_t index, uint64_t size);
 void bus_path_root(struct bus_hash *ret, const struct bus_hash *leaf, uint64_t index, uint64_t size,
 		   const struct bus_hash *path);
 
+/*
+ * A walk from a leaf to the root.  Two paths of one tree meet, and are the same from there on:
+ * who keeps the walk of one leaf has the next one's root, most of the time, with two hashes.
+ * size 0: no walk yet.
+ */
+struct bus_path_memo {
+	uint64_t index, size;
+	unsigned int path_len;
+	struct bus_hash path[BUS_PATH_MAX];
+	struct bus_hash node[BUS_PATH_MAX + 1]; /* of each level, that of the leaf first */
+	struct bus_hash root;
+};
+
+/* As bus_path_root(), after another leaf's walk, which this one's takes the place of. */
+void bus_path_root_memo(struct bus_path_memo *memo, struct bus_hash *ret,
+			const struct bus_hash *leaf, uint64_t index, uint64_t size,
+			const struct bus_hash *path);
+
 /* The compact range of leaves 0 to index - 1: the path's left-hand siblings. */
 void bus_path_range(struct bus_range *ret, uint64_t index, uint64_t size,
 		    const struct bus_hash *path);

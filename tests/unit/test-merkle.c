@@ -329,6 +329,44 @@ static void a_changed_leaf_path_or_place_changes_the_root(void)
 	CHECK(!bus_hash_equal(&up, &root));
 }
 
+/* In any order, with what is forged among it, and trees of several sizes. */
+static void a_walk_that_is_kept_changes_no_root(void)
+{
+	struct bus_path_memo memo = { 0 };
+	struct bus_hash leaf[LEAVES], path[BUS_PATH_MAX], one, want, got;
+	unsigned int n, round, index, size, which;
+
+	make_leaves(leaf);
+	srand(4711);
+	for (round = 0; round < 5000; round++) {
+		size = round % 100 < 50 ? LEAVES : 1 + (unsigned int)rand() % LEAVES;
+		index = round % 10 < 7 ? round % size : (unsigned int)rand() % size;
+		n = naive_path(path, index, leaf, size);
+		one = leaf[index];
+		which = (unsigned int)rand() % 40;
+		if (which < n)
+			path[which].b[which] ^= 1;
+		else if (which == 39)
+			one.b[0] ^= 1;
+		bus_path_root(&want, &one, index, size, path);
+		bus_path_root_memo(&memo, &got, &one, index, size, path);
+		CHECK_ROW(bus_hash_equal(&got, &want), "round %u: leaf %u of %u", round, index,
+			  size);
+	}
+	/* the whole path of leaf 4 of 5 is the end of that of leaf 4 of 7 */
+	naive_path(path, 4, leaf, 7);
+	bus_path_root_memo(&memo, &got, &leaf[4], 4, 7, path);
+	naive_path(path, 4, leaf, 5);
+	bus_path_root_memo(&memo, &got, &leaf[4], 4, 5, path);
+	want = naive_root(leaf, 5);
+	CHECK(bus_hash_equal(&got, &want));
+	/* what was shown for one place shows nothing for the next */
+	naive_path(path, 4, leaf, 7);
+	bus_path_root_memo(&memo, &want, &leaf[4], 4, 7, path);
+	bus_path_root_memo(&memo, &got, &leaf[4], 5, 7, path);
+	CHECK(!bus_hash_equal(&got, &want));
+}
+
 static void a_leaf_is_never_a_node(void)
 {
 	struct bus_hash leaf[LEAVES], node, forged;
@@ -352,6 +390,7 @@ static const struct check_test tests[] = {
 	{ "a batch works at the end of a huge log", batch_works_at_the_end_of_a_huge_log },
 	{ "a changed leaf, path or place changes the root",
 	  a_changed_leaf_path_or_place_changes_the_root },
+	{ "a walk that is kept changes no root", a_walk_that_is_kept_changes_no_root },
 	{ "a leaf is never a node", a_leaf_is_never_a_node },
 	{ NULL, NULL },
 };
