@@ -330,8 +330,8 @@ static const struct scenario {
 	long points_min; /* so that it cannot pass by testing nothing */
 	long lent;	 /* pieces that libconfuse frees, where the count does not see it */
 } scenario[] = {
-	{ "event parse", event_parse, 40, 0 },
-	{ "event build", event_build, 40, 0 },
+	{ "event parse", event_parse, 4, 0 },
+	{ "event build", event_build, 3, 0 },
 	{ "draft parse", draft_parse, 20, 0 },
 	{ "draft from event", draft_from_event, 40, 0 },
 	{ "proof", proof_parse, 2, 0 },
