@@ -110,12 +110,14 @@ static enum bus_code look_up(struct bus_consumer *c, struct place *place, const 
  * A relay whose event the broker refused sends it to the history once more, and that
  * may be after we have looked there: so it is looked at again when the log is quiet.
  */
-static void look_again_from(struct bus_consumer *c, int64_t from_us)
+static enum bus_code look_again_from(struct bus_consumer *c, int64_t from_us, struct bus_err *err)
 {
 	if (from_us < 1)
 		from_us = 1;
-	if (!c->options->no_heal && (!c->look_again_us || from_us < c->look_again_us))
-		c->look_again_us = from_us;
+	if (c->options->no_heal || (c->look_again_us && c->look_again_us <= from_us))
+		return BUS_OK;
+	c->look_again_us = from_us;
+	return bus_ledger_set_look_again(c->ledger, from_us, err);
 }
 
 static enum bus_code lose(struct bus_consumer *c, const struct place *place, uint64_t last,
@@ -124,9 +126,11 @@ static enum bus_code lose(struct bus_consumer *c, const struct place *place, uin
 	const struct bus_ledger_range range = { place->source, place->type,
 						place->position.last + 1, last, false };
 
+	enum bus_code rc;
+
 	c->untold = true;
-	look_again_from(c, place->position.time_us - MARGIN_S * 1000000LL);
-	return bus_ledger_lose(c->ledger, &range, err);
+	rc = look_again_from(c, place->position.time_us - MARGIN_S * 1000000LL, err);
+	return rc ? rc : bus_ledger_lose(c->ledger, &range, err);
 }
 
 /*
@@ -268,7 +272,8 @@ enum bus_code bus_consumer_look_at_checkpoint(struct bus_consumer *c,
 
 	if (again_us && from == BUS_FROM_QUEUE) {
 		c->look_again_us = 0;
-		return bus_consumer_set_behind(c, again_us, err);
+		rc = bus_ledger_set_look_again(c->ledger, 0, err);
+		return rc ? rc : bus_consumer_set_behind(c, again_us, err);
 	}
 	rc = bus_checkpoint_event_types(m->body, m->body_len, check_promise, &promise, err);
 

@@ -216,6 +216,9 @@ static enum bus_code learn(struct bus_consumer *c, const struct bus_bindings *be
 	if (!rc)
 		rc = bus_ledger_behind(c->ledger, &behind_us, err);
 	c->behind = !rc;
+	if (!rc || rc == BUS_E_NO)
+		rc = c->options->no_heal ? BUS_OK
+					 : bus_ledger_look_again(c->ledger, &c->look_again_us, err);
 	return rc && rc != BUS_E_NO ? rc : bus_ledger_commit(c->ledger, err);
 }
 

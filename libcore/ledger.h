@@ -137,6 +137,15 @@ enum bus_code bus_ledger_set_since(struct bus_ledger *ledger, int64_t us, struct
 enum bus_code bus_ledger_behind(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err);
 enum bus_code bus_ledger_set_behind(struct bus_ledger *ledger, int64_t us, struct bus_err *err);
 
+/*
+ * From where on the history is to be read once more when its logs are quiet, for what
+ * it did not have before (microseconds since 1970); BUS_E_NO: no need.  0 as `us`:
+ * that is done.
+ */
+enum bus_code bus_ledger_look_again(struct bus_ledger *ledger, int64_t *ret_us,
+				    struct bus_err *err);
+enum bus_code bus_ledger_set_look_again(struct bus_ledger *ledger, int64_t us, struct bus_err *err);
+
 /* When the history was last asked for logs that are silent; BUS_E_NO: never. */
 enum bus_code bus_ledger_asked(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err);
 enum bus_code bus_ledger_set_asked(struct bus_ledger *ledger, int64_t us, struct bus_err *err);

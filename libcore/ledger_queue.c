@@ -79,6 +79,16 @@ enum bus_code bus_ledger_set_behind(struct bus_ledger *ledger, int64_t us, struc
 	return us ? set(ledger, "behind", us, err) : unset(ledger, "behind", err);
 }
 
+enum bus_code bus_ledger_look_again(struct bus_ledger *ledger, int64_t *ret_us, struct bus_err *err)
+{
+	return get(ledger, "look-again", ret_us, err);
+}
+
+enum bus_code bus_ledger_set_look_again(struct bus_ledger *ledger, int64_t us, struct bus_err *err)
+{
+	return us ? set(ledger, "look-again", us, err) : unset(ledger, "look-again", err);
+}
+
 enum bus_code bus_ledger_set_all_whole(struct bus_ledger *ledger, bool whole, struct bus_err *err)
 {
 	return whole ? set(ledger, "whole", 1, err) : unset(ledger, "whole", err);

@@ -349,11 +349,17 @@ static void remembers_from_when_on(void)
 	CHECK_CODE(bus_ledger_behind(ledger, &us, &err), BUS_E_NO, &err);
 	CHECK_CODE(bus_ledger_set_since(ledger, 12, &err), BUS_OK, &err);
 	CHECK_CODE(bus_ledger_set_behind(ledger, 34, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_look_again(ledger, &us, &err), BUS_E_NO, &err);
+	CHECK_CODE(bus_ledger_set_look_again(ledger, 56, &err), BUS_OK, &err);
 	commit(ledger);
 	CHECK_CODE(bus_ledger_since(ledger, &us, &err), BUS_OK, &err);
 	CHECK(us == 12);
 	CHECK_CODE(bus_ledger_behind(ledger, &us, &err), BUS_OK, &err);
 	CHECK(us == 34);
+	CHECK_CODE(bus_ledger_look_again(ledger, &us, &err), BUS_OK, &err);
+	CHECK(us == 56);
+	CHECK_CODE(bus_ledger_set_look_again(ledger, 0, &err), BUS_OK, &err);
+	CHECK_CODE(bus_ledger_look_again(ledger, &us, &err), BUS_E_NO, &err);
 	CHECK_CODE(bus_ledger_set_behind(ledger, 0, &err), BUS_OK, &err);
 	CHECK_CODE(bus_ledger_behind(ledger, &us, &err), BUS_E_NO, &err);
 	bus_ledger_close(ledger);
