@@ -13,7 +13,7 @@
  *	clear			no rules
  *	links			USER=N of all links there are, dead ones as USER!=N
  *	made			RULE=N: how often each has struck
- *	swallowed		SOURCE/ID of the events that never reached the broker
+ *	swallowed		SOURCE/ID/TYPE/TYPESEQUENCE of events that never reached the broker
  *
  * It ends with its stdin.
  */

@@ -66,7 +66,8 @@ class Disk:
         journal.mkdir()
 
     def remount(self, options):
-        subprocess.run(["mount", "-o", "remount," + options, str(self.directory)], check=True)
+        subprocess.run(["mount", "-o", "remount," + options, str(self.directory)], check=True,
+                       stderr=subprocess.PIPE)
 
     def fill(self, pages):
         """True: so many pages are left; false: meanwhile it has grown."""
@@ -88,6 +89,11 @@ class Disk:
         """For those who have files open, too, as when a kernel has found an error."""
         mark = self.journal / "readonly"
         mark.touch() if on else mark.unlink()
+
+    def refused(self):
+        """How often a write, a truncation or a sync has failed for one of these reasons."""
+        count = self.journal / "refused"
+        return count.stat().st_size if count.exists() else 0
 
     def slow(self, milliseconds):
         """Every sync takes so long; 0: as long as it takes."""
@@ -278,6 +284,16 @@ printf '%s %s %s %s %s\\n' "$DEBMSG_SOURCE" "$DEBMSG_ID" "${DEBMSG_RETRY:--}" \\
 
     def stop_broker(self):
         subprocess.run([str(self.source / "broker-config/private-broker"), "stop", str(self.broker)], check=True)
+
+    def has_publishers(self):
+        """Is a service connected?  Forgeries come as one, but not by way of between."""
+        users = subprocess.run([self.ctl_program, "-q", "list_connections", "user", "client_properties"],
+                               check=True, text=True, stdout=subprocess.PIPE).stdout
+        return "debmsg relay" in users
+
+    def stream_record(self, doing):
+        """Erlang that does something with the record of the history's `Name`."""
+        self.ctl("eval", 'Name = {resource, <<"debmsg">>, queue, <<"debmsg.log">>}, %s.' % doing)
 
     def kill_broker(self):
         pid = int(pathlib.Path(os.environ["DEBMSG_BROKER_PID"]).read_text())

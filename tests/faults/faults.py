@@ -116,7 +116,7 @@ class Run:
             for name in self.schedule():
                 self.one(name)
             self.invariants.check(whole=True)
-            never = [name for name in self.kinds if not self.made[name]]
+            never = [name for name in self.kinds + self.left_out if not self.made[name]]
             if never:
                 raise Broken("never made: %s" % ", ".join(never))
         except Exception as error:

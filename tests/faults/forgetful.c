@@ -9,6 +9,9 @@
  * While $FORGETFUL_JOURNAL/readonly exists, every write, truncation and sync fails
  * with EROFS, as on a file system that the kernel made read-only after an error.
  *
+ * $FORGETFUL_JOURNAL/refused gets a byte for every write, truncation and sync that failed
+ * with EROFS or ENOSPC.
+ *
  * $FORGETFUL_JOURNAL/slow says how many milliseconds longer every sync takes; while
  * process N waits for that, there is $FORGETFUL_JOURNAL/syncing.N.
  *
@@ -63,6 +66,18 @@ static void journal_name(char *ret, size_t size, const struct stat *st)
 	snprintf(ret, size, "%s/%llu", getenv("FORGETFUL_JOURNAL"), (unsigned long long)st->st_ino);
 }
 
+static void count_refused(void)
+{
+	char name[PATH_MAX];
+	int fd;
+
+	snprintf(name, sizeof(name), "%s/refused", getenv("FORGETFUL_JOURNAL"));
+	fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0 || NEXT(write)(fd, ".", 1) != 1)
+		abort();
+	close(fd);
+}
+
 static bool is_read_only(void)
 {
 	char name[PATH_MAX];
@@ -70,6 +85,7 @@ static bool is_read_only(void)
 	snprintf(name, sizeof(name), "%s/readonly", getenv("FORGETFUL_JOURNAL"));
 	if (access(name, F_OK) != 0)
 		return false;
+	count_refused();
 	errno = EROFS;
 	return true;
 }
@@ -151,6 +167,8 @@ static ssize_t noted_write(int fd, const void *bytes, size_t len, off_t offset, 
 	note(journal, fd, &st, offset, len);
 	n = seek ? NEXT(write)(fd, bytes, len) : NEXT(pwrite)(fd, bytes, len, offset);
 	error = errno;
+	if (n < 0 && error == ENOSPC)
+		count_refused();
 	close(journal);
 	errno = error;
 	return n;
@@ -186,6 +204,8 @@ static int noted_truncate(int fd, off_t size)
 	note(journal, fd, &st, size, st.st_size > size ? (size_t)(st.st_size - size) : 0);
 	status = NEXT(ftruncate)(fd, size);
 	error = errno;
+	if (status && error == ENOSPC)
+		count_refused();
 	close(journal);
 	errno = error;
 	return status;

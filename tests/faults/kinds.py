@@ -79,16 +79,20 @@ def kill_publish(f):
 
 @kind
 def kill_hook(f):
-    """The hook itself and what it left in the background."""
+    """The hook itself and what it left in the background; it takes but milliseconds."""
     made = 0
-    for _ in range(8):
+    for _ in range(60):
         process, ref = f.bus.hook()
-        f.hold(0, 0.03)
-        with f.bus.lock:
-            f.bus.maybe_refs.add(ref)
+        time.sleep(f.choice.uniform(0, 0.02))
+        process.kill()
         for pid in f.bus.programs("sender", "debmsg-alioth"):
             made += kill(pid)
         process.communicate()
+        made += process.returncode == -9
+        with f.bus.lock:
+            f.bus.maybe_refs.add(ref)
+        if made >= 4:
+            break
     return made
 
 
@@ -229,25 +233,50 @@ def broker_restarted(f):
     return 1
 
 
-def blocked(f):
-    f.wait_for(lambda: "takes no events" in f.bus.relay.last_words())
+def alarm(f, setting, low, normal):
+    """It counts if the relay was told of it."""
+    before = f.bus.relay.log_lines("takes no events")
+    f.bus.ctl(setting, low)
+    told = f.wait_for(lambda: f.bus.relay.log_lines("takes no events") > before, 60)
     f.hold(0, 3)
+    f.bus.ctl(setting, normal)
+    return told
 
 
 @kind
 def memory_alarm(f):
-    f.bus.ctl("set_vm_memory_high_watermark", "0.00001")
-    blocked(f)
-    f.bus.ctl("set_vm_memory_high_watermark", "0.4")
-    return 1
+    return alarm(f, "set_vm_memory_high_watermark", "0.00001", "0.4")
 
 
 @kind
 def disk_alarm(f):
-    f.bus.ctl("set_disk_free_limit", "1000000GB")
-    blocked(f)
-    f.bus.ctl("set_disk_free_limit", "100MB")
-    return 1
+    return alarm(f, "set_disk_free_limit", "1000000GB", "100MB")
+
+
+@kind
+def broker_without_stream(f):
+    """
+    As for half a second after its start: queues take events, and their history is away.
+    It counts if the relay saw that.  Who is connected does not find it so: such a one
+    is away, too, until it is.
+    """
+    before = f.bus.relay.log_lines("debmsg.log")
+    relay = f.bus.relay.process.pid
+    kill(relay, 19)
+    try:
+        f.bus.between.tell("cut * abort")
+        if not f.wait_for(lambda: not f.bus.has_publishers(), 60):
+            raise Broken("the broker does not see that connections have ended")
+        f.bus.stream_record("mnesia:dirty_delete(rabbit_queue, Name)")
+    finally:
+        kill(relay, 18)
+    for service in SERVICES:
+        f.burst(service, 5)
+    told = f.wait_for(lambda: f.bus.relay.log_lines("debmsg.log") > before)
+    f.hold(0, 2)
+    f.bus.stream_record("[Queue] = mnesia:dirty_read(rabbit_durable_queue, Name), "
+                        "mnesia:dirty_write(rabbit_queue, Queue)")
+    return told
 
 
 # -- connections --
@@ -258,9 +287,12 @@ def somebody(f):
 
 @kind
 def cut_in_handshake(f):
-    """After each frame of it once, begin to end; it is the next connection that is cut."""
+    """
+    After any frame of it, up to what is asked first on the new channel; it is the next
+    connection that is cut.
+    """
     made = 0
-    for frames in f.choice.sample(range(1, 8), 4):
+    for frames in f.choice.sample(range(1, 11), 5):
         f.arm("handshake", argument=frames)
         f.bus.between.tell("cut %s abort" % somebody(f))
         made += f.struck("handshake", 40)
@@ -314,6 +346,8 @@ def half_open_link(f):
     made = f.bus.between.numbers("made")["dead"]
     f.bus.between.tell("dead *")
     made = f.bus.between.numbers("made")["dead"] - made
+    f.hold(10)
+    f.load.off()  # enough is on its way
     ok = f.wait_for(lambda: before <= set(live(f)) and
                     log.read_text().count("missed heartbeats from client") >= noticed + made, 180)
     f.bus.between.tell("bury")
@@ -361,6 +395,39 @@ def nacks(f):
     return f.struck("nack")
 
 
+def nacks_on_slow_link(f):
+    """
+    What comes behind them is so long on its way that a consumer sees the hole first; and
+    until it has looked in the history, they are not there.  True: it did.
+    """
+    service, doer, relay = f.choice.choice(SERVICES), f.bus.doer, f.bus.relay.process.pid
+    holes, misses = doer.log_lines("did not come"), doer.log_lines(": missing: ")
+    f.load.off()
+    f.bus.between.rule("slow", user=service, argument=f.choice.randint(2000, 5000))
+    f.arm("nack", user=service, count=f.choice.randint(1, 10), skip=f.choice.randint(1, 10))
+    f.burst(service)
+    looked = f.wait_for(lambda: doer.log_lines("did not come") > holes, 30)
+    kill(relay, 19)
+    try:
+        looked = looked and f.wait_for(lambda: doer.log_lines(": missing: ") > misses)
+    finally:
+        kill(relay, 18)
+    return f.struck("nack", 0) > 0 and looked
+
+
+@kind
+def nacks_seen_too_early(f):
+    return nacks_on_slow_link(f)
+
+
+@kind
+def nacks_and_kill_consumer(f):
+    """It must remember to look again."""
+    made = nacks_on_slow_link(f)
+    f.bus.doer.kill()
+    return made
+
+
 @kind
 def returned_messages(f):
     service = f.choice.choice(SERVICES)
@@ -391,11 +458,16 @@ def connection_aborted(f):
 # -- disks and power --
 
 def full(f, host):
-    made = 0
+    """It counts if a write failed for it."""
+    made, disk = 0, f.bus.disk[host]
     for _ in range(3):
-        made += f.bus.disk[host].fill(f.choice.randint(0, 6))
+        before = disk.refused()
+        pages = f.choice.randint(0, 6)
+        f.wait_for(lambda pages=pages: disk.fill(pages))
+        f.burst(f.choice.choice(SERVICES))
+        made += f.wait_for(lambda before=before: disk.refused() > before)
         f.hold(0.5, 2)
-        f.bus.disk[host].empty()
+        disk.empty()
         f.hold(0, 0.5)
     return made
 
@@ -413,16 +485,19 @@ def ledger_disk_full(f):
 def read_only(f, host):
     """
     It is so when programs start: none may have a file open for writing.  They say that
-    their operator must act, and he does.
+    their operator must act, and he does.  It counts if each has said so.
     """
+    concerned = [service for service in f.bus.services if service.env == host]
+    said = {service: service.log_lines("Read-only") for service in concerned}
     f.bus.operator_awaited = True
     with f.bus.power[host]:
         f.bus.kill_all(host)
         f.bus.disk[host].read_only(True)
-    f.hold(2, 4)
+    made = f.wait_for(lambda: all(service.log_lines("Read-only") > said[service] for service in concerned))
+    f.hold(1, 3)
     f.bus.disk[host].read_only(False)
     f.bus.start_again(host)
-    return 1
+    return made
 
 
 @needs_mount
@@ -437,10 +512,12 @@ def ledger_disk_read_only(f):
 
 def failing(f, host):
     """It becomes so while programs are at work."""
+    before = f.bus.disk[host].refused()
     f.bus.disk[host].fail(True)
+    made = f.wait_for(lambda: f.bus.disk[host].refused() > before)
     f.hold(1, 4)
     f.bus.disk[host].fail(False)
-    return 1
+    return made
 
 
 @kind

@@ -12,9 +12,9 @@
 
 enum {
 	READ = 65536,
-	FULL = 4 * READ,  /* no more is read until the other side has taken some */
-	GREETING = 8,	  /* "AMQP" and a version, before the first frame */
-	SPEAKS_OF_US = 20 /* frames after which nothing counts as handshake any more */
+	FULL = 4 * READ, /* no more is read until the other side has taken some */
+	GREETING = 8,	 /* "AMQP" and a version, before the first frame */
+	HANDSHAKE = 10	 /* frames: 6 until it is open, a channel, what is asked first */
 };
 
 struct rule rules[RULES_MAX];
@@ -168,8 +168,6 @@ static void count_handshake(struct link *l, const struct frame *f)
 
 		if (r->what != RULE_HANDSHAKE || !r->count || l->frames != r->argument)
 			continue;
-		if (l->open && l->frames > SPEAKS_OF_US)
-			continue;
 		r->count--;
 		rule_made[RULE_HANDSHAKE]++;
 		l->doomed = true;
@@ -202,7 +200,9 @@ static void answer_swallowed(struct link *l)
 	if (frame_read(&f, l->publish.p, l->publish.len) != 1)
 		return;
 	note_text(&l->publish, "\"source\":\"", '/');
-	note_text(&l->publish, "\"id\":\"", ' ');
+	note_text(&l->publish, "\"id\":\"", '/');
+	note_text(&l->publish, "\"type\":\"", '/');
+	note_text(&l->publish, "\"typesequence\":\"", ' ');
 	if (l->swallow == METHOD_NACK) {
 		frame_add_answer(&l->down.out, f.channel, METHOD_NACK, l->answers.published, false);
 	} else {
@@ -321,7 +321,7 @@ static bool pass(struct link *l, struct way *w)
 		found = frame_read(&f, w->in.p, w->in.len);
 		if (found <= 0)
 			return !found;
-		if (!l->open)
+		if (l->frames < HANDSHAKE)
 			count_handshake(l, &f);
 		if (w == &l->up ? look_up(l, &f) : look_down(l, &f))
 			bytes_add(&w->out, w->in.p, f.len);

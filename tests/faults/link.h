@@ -16,7 +16,7 @@
  * A link strikes at most one blow of a rule at a time, and counts it in rule_made.
  */
 enum rule_what {
-	RULE_HANDSHAKE, /* once: a new link is cut after `argument` frames */
+	RULE_HANDSHAKE, /* once: a new link is cut after `argument` frames, 10 at most */
 	RULE_CONFIRM,	/* once: cut when the broker confirms, before the client hears it */
 	RULE_PUBLISH,	/* once: cut in the middle of a frame of a message that is published */
 	RULE_DELIVER,	/* the same, of a message that is delivered */
