@@ -111,9 +111,10 @@ static enum bus_code read_input(struct watch *watch, struct bus_err *err)
 	return rc;
 }
 
-/* What could not be stored is stored first. */
+/* What could not be stored is stored first; what woke us meanwhile is still to be read. */
 static enum bus_code read_and_store(struct watch *watch, struct bus_err *err)
 {
+	const bool is_late = watch->has_batch;
 	enum bus_code rc = BUS_OK;
 
 	watch->is_awake = false;
@@ -124,7 +125,7 @@ static enum bus_code read_and_store(struct watch *watch, struct bus_err *err)
 		rc = store(watch, err);
 	if (rc)
 		return rc;
-	watch->is_awake = watch->batch.more;
+	watch->is_awake = watch->batch.more || is_late;
 	show_progress(watch, watch->batch.more);
 	batch_finish(&watch->batch);
 	return BUS_OK;
