@@ -96,13 +96,16 @@ class Disk:
         return count.stat().st_size if count.exists() else 0
 
     def slow(self, milliseconds):
-        """Every sync takes so long; 0: as long as it takes."""
+        """Every sync takes so long, and the first write behind one; 0: as long as it takes."""
         mark = self.journal / "slow"
         mark.write_text("%d\n" % milliseconds) if milliseconds else mark.unlink(missing_ok=True)
 
-    def is_syncing(self, pid):
+    def is_slow(self):
+        return (self.journal / "slow").exists()
+
+    def is_awaited(self, pid):
         """Only a slow disk shows it."""
-        return (self.journal / ("syncing.%d" % pid)).exists()
+        return (self.journal / ("waiting.%d" % pid)).exists()
 
     def forget(self):
         """Undoes what was not synced (forgetful.c).  Returns how many writes that were."""
@@ -114,7 +117,7 @@ class Disk:
             notes = self.journal / str(path.stat().st_ino)
             if notes.exists():
                 undone += undo(path, notes.read_bytes())
-        for left in (*self.journal.glob("[0-9]*"), *self.journal.glob("syncing.*")):
+        for left in (*self.journal.glob("[0-9]*"), *self.journal.glob("waiting.*")):
             left.unlink()
         return undone
 

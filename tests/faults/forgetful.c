@@ -12,8 +12,9 @@
  * $FORGETFUL_JOURNAL/refused gets a byte for every write, truncation and sync that failed
  * with EROFS or ENOSPC.
  *
- * $FORGETFUL_JOURNAL/slow says how many milliseconds longer every sync takes; while
- * process N waits for that, there is $FORGETFUL_JOURNAL/syncing.N.
+ * $FORGETFUL_JOURNAL/slow says how many milliseconds longer every sync takes, and the
+ * first write behind one; while process N waits for that, there is
+ * $FORGETFUL_JOURNAL/waiting.N.
  *
  * That a file is there, under its name, counts as synced; so do SQLite's -shm
  * files, which mean nothing after a boot.
@@ -149,6 +150,31 @@ static void note(int journal, int fd, const struct stat *before, off_t offset, s
 	free(old);
 }
 
+/*
+ * A disk with much to do.  Who is killed in a sync has written all, and nothing of it is
+ * lost; so there is also time to be killed before.
+ */
+static bool has_written;
+
+static void be_slow(void)
+{
+	char name[PATH_MAX], mark[PATH_MAX], text[16] = "";
+	int fd;
+
+	snprintf(name, sizeof(name), "%s/slow", getenv("FORGETFUL_JOURNAL"));
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (read(fd, text, sizeof(text) - 1) > 0) {
+		snprintf(mark, sizeof(mark), "%s/waiting.%d", getenv("FORGETFUL_JOURNAL"),
+			 (int)getpid());
+		close(open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+		usleep((useconds_t)strtoul(text, NULL, 10) * 1000);
+		NEXT(unlink)(mark);
+	}
+	close(fd);
+}
+
 static ssize_t noted_write(int fd, const void *bytes, size_t len, off_t offset, bool seek)
 {
 	struct stat st;
@@ -159,6 +185,9 @@ static ssize_t noted_write(int fd, const void *bytes, size_t len, off_t offset, 
 		return seek ? NEXT(write)(fd, bytes, len) : NEXT(pwrite)(fd, bytes, len, offset);
 	if (is_read_only())
 		return -1;
+	if (!has_written)
+		be_slow();
+	has_written = true;
 	journal = open_journal(&st);
 	if (fstat(fd, &st) != 0)
 		abort();
@@ -221,26 +250,6 @@ int ftruncate64(int fd, off_t size)
 	return noted_truncate(fd, size);
 }
 
-/* A disk with much to do. */
-static void be_slow(void)
-{
-	char name[PATH_MAX], mark[PATH_MAX], text[16] = "";
-	int fd;
-
-	snprintf(name, sizeof(name), "%s/slow", getenv("FORGETFUL_JOURNAL"));
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (read(fd, text, sizeof(text) - 1) > 0) {
-		snprintf(mark, sizeof(mark), "%s/syncing.%d", getenv("FORGETFUL_JOURNAL"),
-			 (int)getpid());
-		close(open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-		usleep((useconds_t)strtoul(text, NULL, 10) * 1000);
-		NEXT(unlink)(mark);
-	}
-	close(fd);
-}
-
 /* The notes are all older than this sync: nobody writes while we have the lock. */
 static int noted_sync(int fd, int (*real)(int))
 {
@@ -252,6 +261,7 @@ static int noted_sync(int fd, int (*real)(int))
 	if (is_read_only())
 		return -1;
 	be_slow();
+	has_written = false;
 	journal = open_journal(&st);
 	status = real(fd);
 	error = errno;

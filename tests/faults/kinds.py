@@ -65,6 +65,12 @@ def slow_disk(f, host):
     f.bus.disk[host].slow(f.choice.choice((0, 30, 150, 400)))
 
 
+def await_disk(f, host, service):
+    """Half of the time, if the disk is slow: until that program waits for it."""
+    if f.choice.random() < 0.5 and f.bus.disk[host].is_slow():
+        f.wait_for(lambda: f.bus.disk[host].is_awaited(service.process.pid), 3)
+
+
 # -- processes --
 
 @kind
@@ -114,6 +120,7 @@ def kill_relay(f):
     for _ in range(3):
         f.burst(f.choice.choice(SERVICES))
         f.hold(0, 1.5)
+        await_disk(f, "sender", f.bus.relay)
         f.bus.relay.kill()
         f.wait_for(lambda: f.bus.relay.process.poll() is None)
     f.bus.disk["sender"].slow(0)
@@ -126,6 +133,7 @@ def kill_consumer(f):
     for consumer in (f.bus.doer, f.bus.printer, f.bus.doer, f.bus.printer):
         f.burst(f.choice.choice(SERVICES), 30)
         f.hold(0, 1)
+        await_disk(f, "receiver", consumer)
         consumer.kill()
         f.wait_for(lambda: consumer.process.poll() is None)
     f.bus.disk["receiver"].slow(0)
@@ -401,8 +409,10 @@ def nacks_on_slow_link(f):
     until it has looked in the history, they are not there.  True: it did.
     """
     service, doer, relay = f.choice.choice(SERVICES), f.bus.doer, f.bus.relay.process.pid
-    holes, misses = doer.log_lines("did not come"), doer.log_lines(": missing: ")
     f.load.off()
+    # a hole in another type's events would have the history looked at, too
+    f.wait_for(lambda: not f.invariants.missing(), 120)
+    holes, misses = doer.log_lines("did not come"), doer.log_lines(": missing: ")
     f.bus.between.rule("slow", user=service, argument=f.choice.randint(2000, 5000))
     f.arm("nack", user=service, count=f.choice.randint(1, 10), skip=f.choice.randint(1, 10))
     f.burst(service)
@@ -539,7 +549,7 @@ def power_cuts(f, host):
         f.burst(f.choice.choice(SERVICES), 20)
         f.hold(0, 0.6)
         if victim:
-            f.wait_for(lambda: f.bus.disk[host].is_syncing(victim.process.pid), 3)
+            f.wait_for(lambda: f.bus.disk[host].is_awaited(victim.process.pid), 3)
         f.bus.power_cut(host)
         f.bus.disk[host].slow(0)
         f.wait_for(lambda: all(s.process.poll() is None for s in f.bus.services))
