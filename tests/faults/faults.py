@@ -30,6 +30,9 @@ from kinds import KINDS, NEED_MOUNT, Fault
 from load import Load, make_forgeries
 
 
+AGAIN = 5  # attempts at a kind that needs some luck, before it counts as never made
+
+
 def say(text):
     print(text, flush=True)
 
@@ -57,12 +60,14 @@ class Run:
         self.began = time.monotonic()
 
     def schedule(self):
-        """Names without end: first each once."""
+        """Names: first each once, then any; at last, what did not come about is tried again."""
         first = self.kinds[:]
         self.choice.shuffle(first)
         yield from first
         while time.monotonic() - self.began < self.options.seconds:
             yield self.choice.choice(self.kinds)
+        for _ in range(AGAIN):
+            yield from [name for name in self.kinds if not self.made[name]]
 
     def one(self, name):
         self.history.append(name)
