@@ -235,6 +235,9 @@ enum bus_code bus_ledger_open_path(struct bus_ledger **ret, const char *path, bo
 	}
 	ledger->lock_fd = -1;
 	rc = bus_db_open(&ledger->db, ledger->path, &schema, create, WAIT_MS, err);
+	/* rows are added at a few places only, and memory is not to grow with what was had */
+	if (!rc && sqlite3_exec(ledger->db, "PRAGMA cache_size = -512", NULL, NULL, NULL))
+		rc = bus_ledger_fail(ledger, err);
 	if (rc)
 		bus_ledger_close(ledger);
 	else
