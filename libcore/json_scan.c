@@ -88,21 +88,21 @@ static size_t character(const unsigned char *p, size_t left)
 /* The four digits behind \u; -1: they are not there. */
 static long hex4(const struct scan *s)
 {
-	long value = 0;
-	int i, c;
+	const unsigned char *p = (const unsigned char *)s->p;
+	long code = 0;
+	int i;
 
 	if (s->end - s->p < 4)
 		return -1;
 	for (i = 0; i < 4; i++) {
-		c = s->p[i];
-		if (c >= '0' && c <= '9')
-			value = value << 4 | (c - '0');
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			value = value << 4 | ((c | 0x20) - 'a' + 10);
+		if (p[i] >= '0' && p[i] <= '9')
+			code = code << 4 | (p[i] - '0');
+		else if ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f')
+			code = code << 4 | ((p[i] | 0x20) - 'a' + 10);
 		else
 			return -1;
 	}
-	return value;
+	return code;
 }
 
 static void put_character(struct scan *s, long c)
@@ -130,6 +130,7 @@ static void put_character(struct scan *s, long c)
 /* Behind \u: perhaps two halves of one character (RFC 8259 section 7). */
 static enum bus_code unescape_code(struct scan *s)
 {
+	static const char half[] = "half a character";
 	long c = hex4(s), low;
 
 	if (c < 0)
@@ -138,13 +139,12 @@ static enum bus_code unescape_code(struct scan *s)
 		return fail(s, "\\u0000 is not allowed");
 	s->p += 4;
 	if (c >= 0xd800 && c <= 0xdfff) {
-		low = -1;
-		if (c < 0xdc00 && s->end - s->p >= 2 && s->p[0] == '\\' && s->p[1] == 'u') {
-			s->p += 2;
-			low = hex4(s);
-		}
+		if (c >= 0xdc00 || s->end - s->p < 2 || s->p[0] != '\\' || s->p[1] != 'u')
+			return fail(s, half);
+		s->p += 2;
+		low = hex4(s);
 		if (low < 0xdc00 || low > 0xdfff)
-			return fail(s, "half a character");
+			return fail(s, half);
 		s->p += 4;
 		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 	}

@@ -16,9 +16,8 @@ static void check_member(const struct bus_json_want *m, const json_t *object)
 	MUST((m->kind == BUS_JSON_ABSENT) == !value);
 	MUST((m->kind == BUS_JSON_STRING) == json_is_string(value));
 	MUST((m->kind == BUS_JSON_OBJECT) == json_is_object(value));
-	MUST(!json_is_string(value) ||
-	     (json_string_length(value) == m->len &&
-	      memcmp(json_string_value(value), m->text, m->len) == 0));
+	MUST(!json_is_string(value) || (json_string_length(value) == m->len &&
+					memcmp(json_string_value(value), m->text, m->len) == 0));
 }
 
 /* What is JSON, and what it says, is the same by both readers. */
