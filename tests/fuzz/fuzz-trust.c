@@ -33,7 +33,15 @@ static void check_key(struct bus_trust *trust, const struct bus_trust_log *log, 
 struct walk {
 	struct bus_trust *trust;
 	size_t logs;
+	bool certified; /* a section asks for certifications, and there is no keyring here */
 };
+
+static void look_for_certifiers(void *arg, const struct bus_trust_log *log)
+{
+	struct walk *walk = arg;
+
+	walk->certified = walk->certified || log->certifier_count;
+}
 
 static void check_log(void *arg, const struct bus_trust_log *log)
 {
@@ -46,7 +54,7 @@ static void check_log(void *arg, const struct bus_trust_log *log)
 	MUST(!log->certifier_count || log->min_certifications <= log->certifier_count);
 	for (i = 0; i < log->key_count; i++) {
 		MUST(is_fingerprint(log->keys[i], true));
-		if (walk->logs < 3 && i < 3 && !log->certifier_count)
+		if (walk->logs < 3 && i < 3 && !walk->certified)
 			check_key(walk->trust, log, log->keys[i]);
 	}
 	for (i = 0; i < log->certifier_count; i++)
@@ -60,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct bus_trust *trust = NULL, *again = NULL;
 	const char *path = fuzz_bytes(bytes, len);
 	enum bus_code rc = bus_trust_load(&trust, path, &err);
-	struct walk walk = { NULL, 0 };
+	struct walk walk = { NULL, 0, false };
 
 	MUST(rc == BUS_OK || (rc == BUS_E_CONFIG && !trust));
 	MUST(!rc || strncmp(err.text, path, strlen(path)) == 0);
@@ -69,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (trust) {
 		MUST(bus_trust_homedir(trust)[0] == '/');
 		walk.trust = trust;
+		bus_trust_each(trust, look_for_certifiers, &walk);
 		bus_trust_each(trust, check_log, &walk);
 	}
 	bus_trust_free(trust);
